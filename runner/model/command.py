@@ -1,0 +1,44 @@
+"""What the executor asks of a platform, and what comes back: one lifecycle event on one target."""
+
+import datetime as dt
+
+from runner.model.appspec import AppSpec, FileExistsBehavior
+from runner.model.revision import Bundle, Revision
+from runner.model.target import Diagnostics, Host
+from runner.model.value import Value
+
+
+class Job(Value, kw_only=True):
+    """Everything about a deployment that a host needs; the same for all its targets and lifecycle events."""
+
+    deployment_id: str
+    application: str
+    group: str
+    group_id: str
+    revision: Revision
+    bundle: Bundle
+    appspec: AppSpec
+    file_exists_behavior: FileExistsBehavior = "DISALLOW"
+
+
+class Command(Value, kw_only=True):
+    """Run *lifecycle_event* on *host*. (deployment, host, lifecycle_event, attempt) is the idempotency key."""
+
+    job: Job
+    host: Host
+    lifecycle_event: str
+    attempt: int
+    is_last: bool = False  # no further event follows on this target: its session may close
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        return (self.job.deployment_id, self.host.name, self.lifecycle_event, self.attempt)
+
+
+class Outcome(Value, kw_only=True):
+    """How a command ended on its host. *ran*: whether any script ran (an event without one succeeds at once)."""
+
+    succeeded: bool
+    diagnostics: Diagnostics = Diagnostics()
+    started_at: dt.datetime | None = None  # by the host's clock
+    ended_at: dt.datetime | None = None

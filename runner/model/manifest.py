@@ -1,0 +1,64 @@
+"""What a repository says, rendered and checked: one application, its deployment groups, and how carefully to go."""
+
+import datetime as dt
+from typing import Literal, TypeAlias
+
+from runner.model.revision import S3Location
+from runner.model.rollout import Rollout
+from runner.model.value import Value
+
+RollbackEvent: TypeAlias = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]
+
+TriggerEvent: TypeAlias = Literal[
+    "DeploymentStart", "DeploymentSuccess", "DeploymentFailure", "DeploymentStop", "DeploymentRollback",
+    "InstanceStart", "InstanceSuccess", "InstanceFailure",
+]
+
+
+class Watch(Value, kw_only=True):
+    """Which changes concern the application. Patterns are globs; *paths* None: everything below the application's root."""
+
+    branch: str | None = None
+    tag: str | None = None
+    paths: tuple[str, ...] | None = None
+
+
+class After(Value, kw_only=True):
+    """Deploy only once *group* has the very same revision, and has had it for *bake*."""
+
+    group: str
+    bake: dt.timedelta = dt.timedelta(0)
+
+
+class Trigger(Value, kw_only=True):
+    """A notification: *to* is `sns:<topic ARN>` or `webhook:<name of a notifier in the runner's configuration>`."""
+
+    to: str
+    on: tuple[TriggerEvent, ...]
+
+
+class GroupSettings(Value, kw_only=True):
+    """One deployment group as the manifest has it, everything inherited already applied."""
+
+    name: str
+    tags: dict[str, tuple[str, ...]]  # a host matches when it has, for every key, one of the values
+    rollout: Rollout
+    after: After | None = None
+    rollback_on: tuple[RollbackEvent, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+
+
+class Manifest(Value, kw_only=True):
+    """One `penstock.yaml`, rendered for one commit. *root* is its folder, "" at the top; *file* its path in the repository.
+
+    *revision*: None when the commit's own tree is deployed. *groups* stand in an order in which every `after` looks back.
+    """
+
+    application: str
+    platform: Literal["Server"]
+    file: str
+    root: str
+    watch: Watch
+    revision: S3Location | None
+    appspec: str  # file name inside the bundle
+    groups: tuple[GroupSettings, ...]

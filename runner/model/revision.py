@@ -1,0 +1,93 @@
+"""Revisions: what is deployed, pinned so that it can never mean something else tomorrow.
+
+A *location* is what a manifest says; a *revision* is what `sources` resolved it to.
+"""
+
+import re
+from typing import Literal, TypeAlias
+
+from runner.errors import UserError
+from runner.model.value import Value
+
+BundleType: TypeAlias = Literal["tar", "tgz", "zip"]
+
+_COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+def check_commit_id(text: str) -> str:
+    """Return *text* when it is a full commit ID (40 or 64 hex digits, lower case), else raise `UserError`."""
+    if _COMMIT_ID.fullmatch(text):
+        return text
+    if re.fullmatch(r"[0-9a-fA-F]{4,39}", text):
+        raise UserError(f"commit ID {text!r} is short; give all 40 digits (`git rev-parse {text}` prints them)")
+    raise UserError(f"{text!r} is not a commit ID; 40 lower-case hex digits are expected")
+
+
+class S3Location(Value, kw_only=True):
+    """An object in S3 as the manifest names it. *pin*: by which property the object is held fast."""
+
+    bucket: str
+    key: str
+    bundle_type: BundleType
+    pin: Literal["etag", "version"] = "etag"
+    etag: str | None = None  # given by the manifest: the object must have it
+    version: str | None = None
+
+
+class GitRevision(Value, kw_only=True, tag="git"):
+    """The tree of one commit of a repository, from the application's folder (*root*) down."""
+
+    repository: str  # the repository's name in the runner's configuration
+    commit_id: str
+    root: str = ""  # folder of the application inside the repository, "" for the top
+
+    @property
+    def short(self) -> str:
+        return self.commit_id[:10]
+
+    @property
+    def label(self) -> str:
+        """Name first, then algorithm and digest: `shop@sha1:<hex>`."""
+        algorithm = "sha1" if len(self.commit_id) == 40 else "sha256"
+        return f"{self.repository}@{algorithm}:{self.commit_id}"
+
+
+class S3Revision(Value, kw_only=True, tag="s3"):
+    """One object in S3, held by its ETag and, in versioned buckets, by its version. *commit_id*: whose manifest asked."""
+
+    bucket: str
+    key: str
+    bundle_type: BundleType
+    etag: str  # without quotes
+    version: str | None = None
+    commit_id: str | None = None
+
+    @property
+    def short(self) -> str:
+        return self.commit_id[:10] if self.commit_id else f"{self.key.rsplit('/', 1)[-1]}@{self.etag[:8]}"
+
+    @property
+    def label(self) -> str:
+        pin = f"versionId={self.version}" if self.version else f"eTag={self.etag}"
+        return f"s3://{self.bucket}/{self.key}?{pin}"
+
+
+Revision: TypeAlias = GitRevision | S3Revision
+
+
+class Bundle(Value, kw_only=True):
+    """A fetched revision on this machine: an archive file that never changes. *path* is inside the bundle cache."""
+
+    path: str
+    bundle_type: BundleType
+    sha256: str
+    size: int  # bytes of the archive
+
+
+class Commit(Value, kw_only=True):
+    """What templates and people want to know of a commit."""
+
+    id: str
+    author: str
+    message: str  # whole message, as committed
+    time: str  # ISO 8601 with offset

@@ -1,0 +1,145 @@
+"""Every place where the runner meets the outside, as Protocols. Each docstring is a promise that the contract suites hold.
+
+Errors: an adapter translates what its library raises into `WorldError` (with `retryable`) or a `UserError`; nothing
+else leaves its room. Methods that are not `async` may block, and are called from threads.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeAlias
+
+from runner.model.command import Command, Outcome
+from runner.model.deployment import Deployment
+from runner.model.manifest import TriggerEvent
+from runner.model.revision import Bundle, Commit, Revision, S3Location, S3Revision
+from runner.model.value import Value
+
+Clock: TypeAlias = Callable[[], dt.datetime]
+"""Now, in UTC, timezone-aware."""
+
+
+class Repository(Protocol):
+    """One git repository, mirrored in the state folder. No work tree is ever made. Safe to use from several threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    def heads(self) -> dict[str, str]:
+        """Ask the remote: full ref name to commit ID, branches and tags only; an annotated tag gives its commit.
+
+        Raises `WorldError`: unreachable, gone, refused (the message says which, and never shows a password).
+        """
+        ...
+
+    def fetch(self, commit_id: str) -> None:
+        """Make sure that the mirror holds *commit_id* and its history. Does nothing when it does.
+
+        Raises `RevisionDoesNotExist` when the remote has no such commit (any more), `WorldError` when it cannot say.
+        """
+        ...
+
+    def commit(self, commit_id: str) -> Commit:
+        """Raises `RevisionDoesNotExist`, or `UserError` for a short or malformed ID. Needs no network."""
+        ...
+
+    def manifests(self, commit_id: str) -> dict[str, str]:
+        """Path to text of every `penstock.yaml` in any folder and every `.penstock/*.yaml`, read from the commit's tree.
+
+        Raises `UserError` for a file that is not UTF-8 or over 1 MiB.
+        """
+        ...
+
+    def read(self, commit_id: str, path: str) -> bytes | None:
+        """One file of the commit's tree, None when there is none."""
+        ...
+
+    def changed_paths(self, before: str, after: str) -> frozenset[str] | None:
+        """Paths that differ between two commits' trees (both names of a rename); None when *before* is not known."""
+        ...
+
+    def is_ancestor(self, before: str, after: str) -> bool:
+        """Whether *after* builds on *before*. False when *before* is not known: somebody rewrote history."""
+        ...
+
+
+class Sources(Protocol):
+    """Where revisions come from. Bundles are cached by content and fetched once, however many ask at the same time."""
+
+    def repository(self, name: str) -> Repository:
+        """Raises `UserError` when the configuration has no repository of that name."""
+        ...
+
+    def resolve(self, location: S3Location, commit_id: str | None) -> S3Revision:
+        """Pin an object in S3 without downloading it. *commit_id*: whose manifest names it.
+
+        Raises `RevisionDoesNotExist` (no such bucket, key or version), `InvalidRevision` (another ETag than the manifest
+        demands; pin `version` on a bucket without versions), `WorldError`.
+        """
+        ...
+
+    def fetch(self, revision: Revision) -> Bundle:
+        """Bring the revision into the cache, checked against its pin, and checked to be a harmless, sound archive.
+
+        Raises `InvalidRevision` when the object changed or the archive is corrupt or hostile, `WorldError`.
+        """
+        ...
+
+    def read(self, bundle: Bundle, name: str) -> bytes | None:
+        """One file of the bundle (a single top folder that holds the AppSpec is looked through), None if absent."""
+        ...
+
+
+Report: TypeAlias = Callable[[str], None]
+"""Takes a piece of a script's output, whole lines, as it comes: `[stdout]...`, `[stderr]...`."""
+
+
+class Platform(Protocol):
+    """Runs lifecycle events on targets."""
+
+    async def run(self, command: Command, report: Report) -> Outcome:
+        """Run one lifecycle event on one target and return how it ended.
+
+        Idempotent by `command.key`: asked again while it runs, it joins; asked again after the end, it returns the
+        recorded outcome and runs nothing, also across the death of either process. A failed script is an `Outcome`. So
+        is a host that cannot be reached within five minutes: Failed, UnknownError. Raises nothing but `CancelledError`;
+        cancelling does not stop the script.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections; running events go on, on their hosts."""
+        ...
+
+
+class Message(Value, kw_only=True):
+    """A notification on its way: the same shape for every notifier."""
+
+    id: int  # of the outbox; stable over retries, so that a receiver can tell a repetition
+    to: str  # sns:<ARN> or webhook:<name>
+    event: TriggerEvent
+    subject: str
+    body: dict[str, str | None]
+    created_at: dt.datetime
+
+
+class Notifier(Protocol):
+    """Delivers messages to one kind of destination."""
+
+    def send(self, message: Message) -> None:
+        """Deliver or raise: `WorldError` (retryable or not), `UserError` when it can never work. Gives up after 10 s."""
+        ...
+
+
+class Watcher(Protocol):
+    """Sees that refs moved. Emits observations, deploys nothing."""
+
+    async def run(self, observe: "Observe") -> None:
+        """Watch until cancelled, calling *observe* with what the repository has now, as often as it likes."""
+        ...
+
+
+Observe: TypeAlias = Callable[[str, Mapping[str, str]], None]
+"""Takes a repository's name and its heads (those that the configuration selects). Cheap to repeat; may be called from any
+thread; it returns once what is new has been recorded durably."""
+
+
