@@ -10,7 +10,7 @@ from runner.model.target import Host
 from runner.model.value import Value
 
 
-class Credentials(Value, kw_only=True):
+class Credentials(Value, frozen=True, kw_only=True):
     """How to reach a private repository. *password* and *private_key_passphrase* are secret references."""
 
     username: str | None = None
@@ -19,7 +19,7 @@ class Credentials(Value, kw_only=True):
     private_key_passphrase: str | None = None
 
 
-class RepositoryConfig(Value, kw_only=True):
+class RepositoryConfig(Value, frozen=True, kw_only=True):
     """One repository to watch. *branches* and *tags* are globs; a ref that matches none is not looked at.
 
     *watch*: `poll` asks the remote every *interval*; `files` waits for the file system of a local repository.
@@ -36,7 +36,7 @@ class RepositoryConfig(Value, kw_only=True):
     ca_file: str | None = None
 
 
-class NotifierConfig(Value, kw_only=True):
+class NotifierConfig(Value, frozen=True, kw_only=True):
     """A webhook that manifests name as `webhook:NAME`. *secret* is a reference; bodies are signed with it."""
 
     name: str
@@ -44,7 +44,7 @@ class NotifierConfig(Value, kw_only=True):
     secret: str | None = None
 
 
-class Config(Value, kw_only=True):
+class Config(Value, frozen=True, kw_only=True):
     """Everything of `penstock.toml`. *template_environment*: variable names that manifests may read as `env.NAME`."""
 
     file: str | None = None

@@ -32,8 +32,10 @@ def configure(*, stream: TextIO | None = None, as_json: bool = False, verbose: b
     import structlog
 
     target = stream or sys.stderr
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(
-        colors=target.isatty(), pad_event_to=0
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=0)
     )
     structlog.configure(
         processors=[

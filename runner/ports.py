@@ -111,7 +111,7 @@ class Platform(Protocol):
         ...
 
 
-class Message(Value, kw_only=True):
+class Message(Value, frozen=True, kw_only=True):
     """A notification on its way: the same shape for every notifier."""
 
     id: int  # of the outbox; stable over retries, so that a receiver can tell a repetition
@@ -141,5 +141,3 @@ class Watcher(Protocol):
 Observe: TypeAlias = Callable[[str, Mapping[str, str]], None]
 """Takes a repository's name and its heads (those that the configuration selects). Cheap to repeat; may be called from any
 thread; it returns once what is new has been recorded durably."""
-
-

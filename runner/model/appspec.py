@@ -10,14 +10,14 @@ from runner.model.value import Value
 FileExistsBehavior: TypeAlias = Literal["DISALLOW", "OVERWRITE", "RETAIN"]
 
 
-class FileMapping(Value, kw_only=True):
+class FileMapping(Value, frozen=True, kw_only=True):
     """Copy *source* (inside the bundle) into the folder *destination*; a directory's contents, a file under its own name."""
 
     source: str
     destination: str
 
 
-class AclEntry(Value, kw_only=True):
+class AclEntry(Value, frozen=True, kw_only=True):
     """One entry of an access control list, as `setfacl` wants it."""
 
     default: bool
@@ -26,7 +26,7 @@ class AclEntry(Value, kw_only=True):
     perms: str  # of r, w, x and -, or one octal digit
 
 
-class Permission(Value, kw_only=True):
+class Permission(Value, frozen=True, kw_only=True):
     """Owner, mode and access lists for what this deployment copied below (or at) *object*."""
 
     object: str
@@ -42,7 +42,7 @@ class Permission(Value, kw_only=True):
     context_range: str | None = None
 
 
-class Script(Value, kw_only=True):
+class Script(Value, frozen=True, kw_only=True):
     """One script of a lifecycle event. *timeout* in seconds."""
 
     location: str
@@ -51,7 +51,7 @@ class Script(Value, kw_only=True):
     sudo: bool = False
 
 
-class AppSpec(Value, kw_only=True):
+class AppSpec(Value, frozen=True, kw_only=True):
     """The whole file. *hooks*: lifecycle event name to its scripts, in order."""
 
     files: tuple[FileMapping, ...] = ()

@@ -8,7 +8,7 @@ from runner.model.value import Value
 SeenBy: TypeAlias = Literal["poll", "files", "user"]
 
 
-class Change(Value, kw_only=True):
+class Change(Value, frozen=True, kw_only=True):
     """One ref that moved. *before* is None when the ref is new to us; *forced*: the old commit is not an ancestor."""
 
     id: int

@@ -8,7 +8,7 @@ from runner.model.target import Diagnostics, Host
 from runner.model.value import Value
 
 
-class Job(Value, kw_only=True):
+class Job(Value, frozen=True, kw_only=True):
     """Everything about a deployment that a host needs; the same for all its targets and lifecycle events."""
 
     deployment_id: str
@@ -21,7 +21,7 @@ class Job(Value, kw_only=True):
     file_exists_behavior: FileExistsBehavior = "DISALLOW"
 
 
-class Command(Value, kw_only=True):
+class Command(Value, frozen=True, kw_only=True):
     """Run *lifecycle_event* on *host*. (deployment, host, lifecycle_event, attempt) is the idempotency key."""
 
     job: Job
@@ -35,7 +35,7 @@ class Command(Value, kw_only=True):
         return (self.job.deployment_id, self.host.name, self.lifecycle_event, self.attempt)
 
 
-class Outcome(Value, kw_only=True):
+class Outcome(Value, frozen=True, kw_only=True):
     """How a command ended on its host. *ran*: whether any script ran (an event without one succeeds at once)."""
 
     succeeded: bool

@@ -36,7 +36,9 @@ class DeploymentStatus(StrEnum):
 
 SUCCESSORS: dict[DeploymentStatus, frozenset[DeploymentStatus]] = {
     DeploymentStatus.CREATED: frozenset({DeploymentStatus.QUEUED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}),
-    DeploymentStatus.QUEUED: frozenset({DeploymentStatus.IN_PROGRESS, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}),
+    DeploymentStatus.QUEUED: frozenset(
+        {DeploymentStatus.IN_PROGRESS, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}
+    ),
     DeploymentStatus.IN_PROGRESS: frozenset(
         {DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}
     ),
@@ -46,14 +48,14 @@ SUCCESSORS: dict[DeploymentStatus, frozenset[DeploymentStatus]] = {
 }
 
 
-class ErrorInformation(Value, kw_only=True):
+class ErrorInformation(Value, frozen=True, kw_only=True):
     """Why a deployment failed or stopped. *code*: CodeDeploy's, or SUPERSEDED and DEPENDENCY, which are ours."""
 
     code: str
     message: str
 
 
-class RollbackInfo(Value, kw_only=True):
+class RollbackInfo(Value, frozen=True, kw_only=True):
     """The cross link of an automatic rollback, on both sides."""
 
     rollback_deployment_id: str | None = None
@@ -61,7 +63,7 @@ class RollbackInfo(Value, kw_only=True):
     rollback_message: str | None = None
 
 
-class Options(Value, kw_only=True):
+class Options(Value, frozen=True, kw_only=True):
     """What whoever created the deployment chose for it."""
 
     description: str = ""
@@ -69,7 +71,7 @@ class Options(Value, kw_only=True):
     file_exists_behavior: FileExistsBehavior = "DISALLOW"
 
 
-class Overview(Value, kw_only=True, omit_defaults=False):
+class Overview(Value, frozen=True, kw_only=True, omit_defaults=False):
     """How many targets are in which status; they add up to the number of targets."""
 
     Pending: int = 0
@@ -79,7 +81,7 @@ class Overview(Value, kw_only=True, omit_defaults=False):
     Skipped: int = 0
 
 
-class Deployment(Value, kw_only=True):
+class Deployment(Value, frozen=True, kw_only=True):
     """One deployment as the store knows it. *group_id* survives renames; *settings* is the snapshot taken at creation."""
 
     id: str

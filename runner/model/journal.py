@@ -9,7 +9,7 @@ from runner.model.value import Value, to_json
 GENESIS = "0" * 64
 
 
-class Entry(Value, kw_only=True):
+class Entry(Value, frozen=True, kw_only=True):
     """One journal entry. *sequence* counts from 1 within its deployment; *id* is the store's own, over all deployments."""
 
     id: int
@@ -28,9 +28,15 @@ class Entry(Value, kw_only=True):
 def entry_hash(entry: Entry) -> str:
     """SHA-256 over the entry's own content and the hash before it; the store's `id` plays no part."""
     body = {
-        "deployment_id": entry.deployment_id, "sequence": entry.sequence, "at": entry.at, "kind": entry.kind,
-        "target": entry.target, "lifecycle_event": entry.lifecycle_event, "attempt": entry.attempt,
-        "details": entry.details, "previous_hash": entry.previous_hash,
+        "deployment_id": entry.deployment_id,
+        "sequence": entry.sequence,
+        "at": entry.at,
+        "kind": entry.kind,
+        "target": entry.target,
+        "lifecycle_event": entry.lifecycle_event,
+        "attempt": entry.attempt,
+        "details": entry.details,
+        "previous_hash": entry.previous_hash,
     }
     return hashlib.sha256(to_json(body).encode()).hexdigest()
 

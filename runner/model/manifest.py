@@ -10,12 +10,18 @@ from runner.model.value import Value
 RollbackEvent: TypeAlias = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]
 
 TriggerEvent: TypeAlias = Literal[
-    "DeploymentStart", "DeploymentSuccess", "DeploymentFailure", "DeploymentStop", "DeploymentRollback",
-    "InstanceStart", "InstanceSuccess", "InstanceFailure",
+    "DeploymentStart",
+    "DeploymentSuccess",
+    "DeploymentFailure",
+    "DeploymentStop",
+    "DeploymentRollback",
+    "InstanceStart",
+    "InstanceSuccess",
+    "InstanceFailure",
 ]
 
 
-class Watch(Value, kw_only=True):
+class Watch(Value, frozen=True, kw_only=True):
     """Which changes concern the application. Patterns are globs; *paths* None: everything below the application's root."""
 
     branch: str | None = None
@@ -23,21 +29,21 @@ class Watch(Value, kw_only=True):
     paths: tuple[str, ...] | None = None
 
 
-class After(Value, kw_only=True):
+class After(Value, frozen=True, kw_only=True):
     """Deploy only once *group* has the very same revision, and has had it for *bake*."""
 
     group: str
     bake: dt.timedelta = dt.timedelta(0)
 
 
-class Trigger(Value, kw_only=True):
+class Trigger(Value, frozen=True, kw_only=True):
     """A notification: *to* is `sns:<topic ARN>` or `webhook:<name of a notifier in the runner's configuration>`."""
 
     to: str
     on: tuple[TriggerEvent, ...]
 
 
-class GroupSettings(Value, kw_only=True):
+class GroupSettings(Value, frozen=True, kw_only=True):
     """One deployment group as the manifest has it, everything inherited already applied."""
 
     name: str
@@ -48,7 +54,7 @@ class GroupSettings(Value, kw_only=True):
     triggers: tuple[Trigger, ...] = ()
 
 
-class Manifest(Value, kw_only=True):
+class Manifest(Value, frozen=True, kw_only=True):
     """One `penstock.yaml`, rendered for one commit. *root* is its folder, "" at the top; *file* its path in the repository.
 
     *revision*: None when the commit's own tree is deployed. *groups* stand in an order in which every `after` looks back.

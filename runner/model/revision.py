@@ -23,7 +23,7 @@ def check_commit_id(text: str) -> str:
     raise UserError(f"{text!r} is not a commit ID; 40 lower-case hex digits are expected")
 
 
-class S3Location(Value, kw_only=True):
+class S3Location(Value, frozen=True, kw_only=True):
     """An object in S3 as the manifest names it. *pin*: by which property the object is held fast."""
 
     bucket: str
@@ -34,7 +34,7 @@ class S3Location(Value, kw_only=True):
     version: str | None = None
 
 
-class GitRevision(Value, kw_only=True, tag="git"):
+class GitRevision(Value, frozen=True, kw_only=True, tag="git"):
     """The tree of one commit of a repository, from the application's folder (*root*) down."""
 
     repository: str  # the repository's name in the runner's configuration
@@ -52,7 +52,7 @@ class GitRevision(Value, kw_only=True, tag="git"):
         return f"{self.repository}@{algorithm}:{self.commit_id}"
 
 
-class S3Revision(Value, kw_only=True, tag="s3"):
+class S3Revision(Value, frozen=True, kw_only=True, tag="s3"):
     """One object in S3, held by its ETag and, in versioned buckets, by its version. *commit_id*: whose manifest asked."""
 
     bucket: str
@@ -75,7 +75,7 @@ class S3Revision(Value, kw_only=True, tag="s3"):
 Revision: TypeAlias = GitRevision | S3Revision
 
 
-class Bundle(Value, kw_only=True):
+class Bundle(Value, frozen=True, kw_only=True):
     """A fetched revision on this machine: an archive file that never changes. *path* is inside the bundle cache."""
 
     path: str
@@ -84,7 +84,7 @@ class Bundle(Value, kw_only=True):
     size: int  # bytes of the archive
 
 
-class Commit(Value, kw_only=True):
+class Commit(Value, frozen=True, kw_only=True):
     """What templates and people want to know of a commit."""
 
     id: str

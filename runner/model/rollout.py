@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from runner.model.value import Value
 
 
-class Share(Value, kw_only=True):
+class Share(Value, frozen=True, kw_only=True):
     """A count of hosts or a part of the fleet. *percent*: 0 to 100 when it is a part."""
 
     value: int
@@ -16,21 +16,21 @@ class Share(Value, kw_only=True):
         return f"{self.value}%" if self.percent else str(self.value)
 
 
-class MinimumHealthyHosts(Value, kw_only=True):
+class MinimumHealthyHosts(Value, frozen=True, kw_only=True):
     """CodeDeploy's own form. MOST_CONCURRENCY n: all hosts but n."""
 
     type: Literal["HOST_COUNT", "FLEET_PERCENT", "MOST_CONCURRENCY"]
     value: int
 
 
-class BatchStep(Value, kw_only=True, tag="batch"):
+class BatchStep(Value, frozen=True, kw_only=True, tag="batch"):
     """Deploy to *size* further hosts; *repeat*: again and again until none is left."""
 
     size: Share
     repeat: bool = False
 
 
-class HoldStep(Value, kw_only=True, tag="hold"):
+class HoldStep(Value, frozen=True, kw_only=True, tag="hold"):
     """Wait before the next step."""
 
     duration: dt.timedelta
@@ -39,7 +39,7 @@ class HoldStep(Value, kw_only=True, tag="hold"):
 RolloutStep: TypeAlias = BatchStep | HoldStep
 
 
-class Rollout(Value, kw_only=True):
+class Rollout(Value, frozen=True, kw_only=True):
     """A deployment configuration: a predefined one (`CodeDeployDefault.*`, no steps) or one of the manifest's `rollouts`.
 
     *minimum_healthy* None: only the batches bound how many hosts are out of service.

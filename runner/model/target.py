@@ -7,7 +7,7 @@ from typing import Literal
 from runner.model.value import Value
 
 
-class Host(Value, kw_only=True):
+class Host(Value, frozen=True, kw_only=True):
     """One machine of the runner's configuration.
 
     *folder*: on a `local` host, the folder that stands for the machine's `/`. *environment*: added to its hooks' own.
@@ -52,7 +52,7 @@ class RevisionHealth(StrEnum):
     UNKNOWN = "Unknown"
 
 
-class InstanceHealth(Value, kw_only=True):
+class InstanceHealth(Value, frozen=True, kw_only=True):
     """What the last deployment left on a host. *healthy*: its own last outcome; a host never deployed to is not."""
 
     target: str
@@ -60,7 +60,7 @@ class InstanceHealth(Value, kw_only=True):
     revision: RevisionHealth = RevisionHealth.UNKNOWN
 
 
-class Diagnostics(Value, kw_only=True):
+class Diagnostics(Value, frozen=True, kw_only=True):
     """Why a lifecycle event ended as it did; CodeDeploy's shape. *log_tail*: the last lines of the script's output."""
 
     error_code: Literal[
@@ -71,7 +71,7 @@ class Diagnostics(Value, kw_only=True):
     log_tail: str = ""
 
 
-class LifecycleEvent(Value, kw_only=True):
+class LifecycleEvent(Value, frozen=True, kw_only=True):
     """One lifecycle event of one target, as it went."""
 
     name: str
@@ -82,7 +82,7 @@ class LifecycleEvent(Value, kw_only=True):
     diagnostics: Diagnostics | None = None
 
 
-class Target(Value, kw_only=True):
+class Target(Value, frozen=True, kw_only=True):
     """One target of one deployment, with its lifecycle events in order."""
 
     id: str
