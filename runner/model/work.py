@@ -1,0 +1,65 @@
+"""What passes between the store and the driver: actions whose intent is recorded, and results to record."""
+
+import datetime as dt
+from typing import TypeAlias
+
+from runner.model.appspec import AppSpec
+from runner.model.command import Outcome
+from runner.model.deployment import Deployment, ErrorInformation
+from runner.model.revision import Bundle
+from runner.model.target import Host
+from runner.model.value import Value
+
+
+class Prepare(Value, frozen=True, kw_only=True):
+    """Fetch the bundle, read its AppSpec, find the hosts. Touches no host; safe to repeat."""
+
+    deployment: Deployment
+
+
+class RunEvent(Value, frozen=True, kw_only=True):
+    """Run the pipeline's lifecycle event number *event* on *target*; safe to repeat with the same *attempt*."""
+
+    deployment_id: str
+    target: str
+    event: int
+    attempt: int
+
+
+Action: TypeAlias = Prepare | RunEvent
+
+
+class Prepared(Value, frozen=True, kw_only=True):
+    """What `Prepare` found."""
+
+    deployment_id: str
+    bundle: Bundle
+    appspec: AppSpec
+    hosts: tuple[Host, ...]
+
+
+class PreparationFailed(Value, frozen=True, kw_only=True):
+    """Why a deployment cannot begin; no host was touched."""
+
+    deployment_id: str
+    error: ErrorInformation
+
+
+class EventEnded(Value, frozen=True, kw_only=True):
+    """How `RunEvent` ended. Recorded only while that very attempt is the one in flight."""
+
+    deployment_id: str
+    target: str
+    event: int
+    attempt: int
+    outcome: Outcome
+
+
+Result: TypeAlias = Prepared | PreparationFailed | EventEnded
+
+
+class Advance(Value, frozen=True, kw_only=True):
+    """What the store wants done now, and when it wants to be asked again though nothing happens."""
+
+    actions: tuple[Action, ...] = ()
+    wake_at: dt.datetime | None = None

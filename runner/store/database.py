@@ -1,0 +1,126 @@
+"""Opening the database and speaking to it: transactions, migrations, and errors in words.
+
+SQLite in WAL mode with `synchronous=FULL`: what was committed survives a power cut. One writer at a time; readers never
+wait for it.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from runner.errors import RunnerError, WorldError
+
+HEAD = "0001"  # newest migration; a database that is there already costs no import of alembic
+
+
+class Database:
+    """One SQLite file in the state folder. Safe to use from several threads and processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "penstock.db"
+        with self.translated():
+            _make_private(folder)
+            self._engine = _engine(self.file)
+            self._migrate()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that holds the write lock from its start, committed at the end."""
+        with self._lock, self.translated(), self._engine.connect() as connection:
+            connection = connection.execution_options(write=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A consistent snapshot."""
+        with self.translated(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def version(self) -> int:
+        """Changes whenever anybody, here or in another process, has committed."""
+        with self.translated():
+            if not hasattr(self, "_watching"):
+                self._watching = sqlite3.connect(self.file, check_same_thread=False, timeout=10)
+            return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        self._engine.dispose()
+        if hasattr(self, "_watching"):
+            self._watching.close()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn the database's and the file system's errors into ours."""
+        try:
+            yield
+        except RunnerError:
+            raise
+        except (exc.DBAPIError, sqlite3.Error) as error:
+            raise _in_words(self.folder, str(getattr(error, "orig", error)), error) from error
+        except OSError as error:
+            raise _in_words(self.folder, error.strerror or str(error), error) from error
+
+    def _migrate(self) -> None:
+        with self._engine.connect() as connection:
+            known = sa.inspect(connection).has_table("alembic_version")
+            version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
+        if version == HEAD:
+            return
+        if version is not None and version > HEAD:
+            raise WorldError(
+                f"{self.file} was written by a newer Penstock (schema {version}, this one knows {HEAD}); "
+                "run that version, or another state folder",
+                retryable=False,
+            )
+        from runner.store import migrations
+
+        with self._engine.connect().execution_options(write=True) as connection, connection.begin():
+            migrations.upgrade(connection)
+
+
+def _engine(file: Path) -> sa.Engine:
+    engine = sa.create_engine(
+        f"sqlite:///{file}", connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        writing = connection.get_execution_options().get("write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _in_words(folder: Path, said: str, error: Exception) -> RunnerError:
+    lower = said.lower()
+    if "full" in lower or "no space" in lower:
+        return WorldError(f"the disk of the state folder {folder} is full; free some space, nothing recorded is lost")
+    if "readonly" in lower or "read-only" in lower or "permission denied" in lower or "unable to open" in lower:
+        return WorldError(
+            f"the state folder {folder} cannot be written ({said}); mount it writable, or name another with --state",
+            retryable=False,
+        )
+    if "locked" in lower:
+        return WorldError(f"another process has held the database in {folder} for over 30 s; try again")
+    if "malformed" in lower or "not a database" in lower:
+        return WorldError(f"{folder / 'penstock.db'} is damaged ({said}); restore it from a backup", retryable=False)
+    if isinstance(error, exc.IntegrityError | sqlite3.IntegrityError):
+        raise error  # a constraint that code should have kept: our bug, shown as one
+    return WorldError(f"the state folder {folder}: {said}")

@@ -1,0 +1,254 @@
+"""The tables. One set for every database; the invariants that matter most are constraints here, not code elsewhere.
+
+Times are ISO 8601 text in UTC with microseconds (they sort as they read); nouns that nobody queries by are JSON.
+"""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+
+class Time(TypeDecorator[dt.datetime]):
+    """A timezone-aware time, kept as UTC text."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+        return None if value is None else dt.datetime.fromisoformat(value)
+
+
+metadata = MetaData()
+
+refs = Table(
+    "refs",
+    metadata,
+    Column("repository", String(100), primary_key=True),
+    Column("ref", String(512), primary_key=True),
+    Column("commit_id", String(64), nullable=False),
+    Column("seen_at", Time, nullable=False),
+    comment="Where each ref of each repository was last seen; a change is a row that moved",
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("repository", String(100), nullable=False),
+    Column("ref", String(512), nullable=False),
+    Column("commit_id", String(64), nullable=False),
+    Column("before", String(64)),
+    Column("seen_by", String(10), nullable=False),
+    Column("seen_at", Time, nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", Time),
+    CheckConstraint("status IN ('Pending', 'Acted', 'Ignored', 'Refused', 'Superseded')", name="change_status"),
+    Index("changes_pending", "next_attempt_at", sqlite_where=text("status = 'Pending'")),
+    comment="Recorded before anything is done about them; acted on once",
+)
+
+applications = Table(
+    "applications",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("platform", String(10), nullable=False),
+    Column("repository", String(100)),
+    Column("file", String(1024)),
+    Column("considered_commit", String(64), comment="the last commit whose changes to this application were judged"),
+    Column("created_at", Time, nullable=False),
+    comment="An application made by a manifest is owned by that repository and file",
+)
+
+groups = Table(
+    "deployment_groups",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("application", ForeignKey("applications.name"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("position", Integer, nullable=False, server_default="0"),
+    Column("target_revision", Text),
+    Column("last_attempted", String(20)),
+    Column("last_successful", String(20)),
+    Column("created_at", Time, nullable=False),
+    UniqueConstraint("application", "name", name="group_name"),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("application", ForeignKey("applications.name"), nullable=False),
+    Column("change_id", ForeignKey("changes.id")),
+    Column("revision", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    UniqueConstraint("application", "change_id", name="release_once"),
+    comment="One pinned revision on its way through an application's groups; a change makes at most one per application",
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", String(20), primary_key=True),
+    Column("number", Integer, nullable=False, unique=True, comment="order of creation"),
+    Column("application", String(100), nullable=False),
+    Column("group_name", String(100), nullable=False),
+    Column("group_id", ForeignKey("deployment_groups.id"), nullable=False),
+    Column("release_id", ForeignKey("releases.id")),
+    Column("change_id", ForeignKey("changes.id")),
+    Column("revision", Text, nullable=False),
+    Column("previous_revision", Text),
+    Column("appspec", String(255), nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("creator", String(30), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("error", Text),
+    Column("rollback", Text),
+    Column("waiting_for", Text),
+    Column("waiting_until", Time),
+    Column("stop_requested", Boolean, nullable=False, server_default="0"),
+    Column("stop_rollback", Boolean, comment="what the stop request says of rolling back; NULL: the group's settings decide"),
+    Column("continue_requested", Boolean, nullable=False, server_default="0"),
+    Column("preparing", Boolean, nullable=False, server_default="0"),
+    Column("prepared", Text, comment="bundle and AppSpec, once fetched and checked"),
+    Column("plan", Text),
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("hold_until", Time),
+    Column("created_at", Time, nullable=False),
+    Column("started_at", Time),
+    Column("completed_at", Time),
+    Column("dirty", Boolean, nullable=False, server_default="1", comment="something happened; the driver must look"),
+    Column("wake_at", Time, comment="when to look again though nothing happens"),
+    Column("sequence", Integer, nullable=False, server_default="0", comment="of its last journal entry"),
+    Column("hash", String(64), nullable=False, comment="of its last journal entry"),
+    CheckConstraint(
+        "status IN ('Created', 'Queued', 'InProgress', 'Succeeded', 'Failed', 'Stopped')", name="deployment_status"
+    ),
+    # The one invariant of the house: a deployment group has at most one active deployment.
+    Index(
+        "one_active_deployment_per_group",
+        "group_id",
+        unique=True,
+        sqlite_where=text("status IN ('Queued', 'InProgress')"),
+        postgresql_where=text("status IN ('Queued', 'InProgress')"),
+    ),
+    Index("deployments_of_group", "group_id", "number"),
+    Index("deployments_dirty", "dirty", sqlite_where=text("dirty")),
+    Index("deployments_timers", "wake_at", sqlite_where=text("wake_at IS NOT NULL")),
+    Index("deployments_unfinished", "status", sqlite_where=text("status IN ('Created', 'Queued', 'InProgress')")),
+    Index("deployments_of_release", "release_id"),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("deployment_id", ForeignKey("deployments.id"), primary_key=True),
+    Column("target", String(100), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("healthy", Boolean, nullable=False, comment="before this deployment"),
+    Column("host", Text, nullable=False, comment="how to reach it, as configured when the deployment began"),
+    Column("status", String(12), nullable=False),
+    Column("event", Integer, nullable=False, server_default="-1", comment="index of the lifecycle event under way"),
+    Column("event_status", String(12), nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("updated_at", Time),
+    sqlite_with_rowid=False,
+)
+
+lifecycle_events = Table(
+    "lifecycle_events",
+    metadata,
+    Column("deployment_id", ForeignKey("deployments.id"), primary_key=True),
+    Column("target", String(100), primary_key=True),
+    Column("event", Integer, primary_key=True),
+    Column("name", String(40), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("started_at", Time),
+    Column("ended_at", Time),
+    Column("diagnostics", Text),
+    sqlite_with_rowid=False,
+)
+
+instance_health = Table(
+    "instance_health",
+    metadata,
+    Column("group_id", ForeignKey("deployment_groups.id"), primary_key=True),
+    Column("target", String(100), primary_key=True),
+    Column("healthy", Boolean, nullable=False),
+    Column("revision", String(10), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("deployment_id", ForeignKey("deployments.id"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("kind", String(60), nullable=False),
+    Column("target", String(100)),
+    Column("lifecycle_event", String(40)),
+    Column("attempt", Integer),
+    Column("details", JSON, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    # A driver that acts on an old reading cannot append: its sequence is taken.
+    UniqueConstraint("deployment_id", "sequence", name="journal_sequence"),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("deployment_id", ForeignKey("deployments.id"), nullable=False),
+    Column("to", String(512), nullable=False),
+    Column("event", String(30), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("status", String(10), nullable=False, server_default="Pending"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", Time),
+    Column("last_error", Text),
+    Column("sent_at", Time),
+    CheckConstraint("status IN ('Pending', 'Sent', 'Failed')", name="outbox_status"),
+    Index("outbox_due", "next_attempt_at", sqlite_where=text("status = 'Pending'")),
+    sqlite_autoincrement=True,
+    comment="Notifications, written in the transaction of what they tell; delivered at least once",
+)
+
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("last_seen_at", Time),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("last_error", Text),
+    comment="How watching each repository goes; for people",
+)
