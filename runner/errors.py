@@ -52,6 +52,12 @@ class Mistake:
         return f"{where} {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
 
 
+def dotted(path: Iterable[object]) -> str:
+    """Keys and indices as people write them: `rollouts.careful.steps[0].batch`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
 class InvalidFiles(UserError):
     """Files with mistakes, all of them at once."""
 

@@ -5,14 +5,19 @@ else leaves its room. Methods that are not `async` may block, and are called fro
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
-from runner.model.command import Command, Outcome
-from runner.model.deployment import Deployment
-from runner.model.manifest import TriggerEvent
+from runner.model.change import Change, SeenBy
+from runner.model.command import Command, Job, Outcome
+from runner.model.deployment import Creator, Deployment, DeploymentStatus, Options
+from runner.model.journal import Entry
+from runner.model.manifest import Manifest, TriggerEvent
 from runner.model.revision import Bundle, Commit, Revision, S3Location, S3Revision
+from runner.model.status import ChangeStatus, State
+from runner.model.target import Host, InstanceHealth, Target
 from runner.model.value import Value
+from runner.model.work import Action, Advance, Result
 
 Clock: TypeAlias = Callable[[], dt.datetime]
 """Now, in UTC, timezone-aware."""
@@ -126,7 +131,7 @@ class Notifier(Protocol):
     """Delivers messages to one kind of destination."""
 
     def send(self, message: Message) -> None:
-        """Deliver or raise: `WorldError` (retryable or not), `UserError` when it can never work. Gives up after 10 s."""
+        """Deliver, or raise `WorldError` (retryable or not), `UserError` when it can never work. Gives up after 10 s."""
         ...
 
 
@@ -141,3 +146,113 @@ class Watcher(Protocol):
 Observe: TypeAlias = Callable[[str, Mapping[str, str]], None]
 """Takes a repository's name and its heads (those that the configuration selects). Cheap to repeat; may be called from any
 thread; it returns once what is new has been recorded durably."""
+
+
+class DriverStore(Protocol):
+    """What the driver needs of the store. Every method is one transaction."""
+
+    def advance(self, results: Sequence[Result], now: dt.datetime, *, draining: bool = False) -> Advance:
+        """Record *results* (late ones change nothing), decide on all that is dirty or due, return what to do.
+
+        What is returned is durable as an intent. *draining*: record only.
+        """
+        ...
+
+    def in_flight(self) -> list[Action]:
+        """Actions that are recorded as begun and not as ended."""
+        ...
+
+    def job(self, deployment_id: str) -> tuple[Job, dict[str, Host]]:
+        """What the commands of a deployment carry, and its hosts by name; the same for its whole life."""
+        ...
+
+    def version(self) -> int:
+        """Changes whenever anybody has written. Cheap."""
+        ...
+
+
+class Logs(Protocol):
+    """Where the output of scripts is kept on the control side."""
+
+    def append(self, deployment_id: str, target: str, text: str) -> None: ...
+
+    def read(self, deployment_id: str, target: str) -> str:
+        """Empty when nothing was written."""
+        ...
+
+
+class FlowStore(Protocol):
+    """What the flow needs of the store."""
+
+    def observe(self, repository: str, heads: Mapping[str, str], seen_by: SeenBy, now: dt.datetime) -> int:
+        """Record which refs moved since they were last observed; returns how many new changes that makes."""
+        ...
+
+    def pending_changes(self, now: dt.datetime) -> list[Change]: ...
+
+    def next_change_at(self) -> dt.datetime | None: ...
+
+    def considered_commits(self) -> dict[str, str]:
+        """Application to the last commit that was judged for it."""
+        ...
+
+    def act(
+        self,
+        change: Change,
+        considered: Sequence[Manifest],
+        wanted: Sequence[tuple[Manifest, Revision]],
+        now: dt.datetime,
+        *,
+        message: str,
+    ) -> list[str]:
+        """Turn a change into deployments, all at once and only once. Returns their IDs."""
+        ...
+
+    def settle_change(self, change_id: int, status: ChangeStatus, message: str) -> None: ...
+
+    def postpone_change(self, change_id: int, message: str, until: dt.datetime) -> None: ...
+
+
+class ServiceStore(Protocol):
+    """What the verbs need of the store."""
+
+    def create_release(
+        self,
+        manifest: Manifest,
+        repository: str,
+        revision: Revision,
+        groups: Sequence[str],
+        creator: Creator,
+        options: Options,
+        now: dt.datetime,
+    ) -> list[str]: ...
+
+    def create_again(self, like: Deployment, options: Options, now: dt.datetime) -> str: ...
+
+    def request_stop(self, deployment_id: str, now: dt.datetime, *, rollback: bool | None) -> Deployment: ...
+
+    def request_continue(self, deployment_id: str, now: dt.datetime) -> Deployment: ...
+
+    def deployment(self, deployment_id: str) -> Deployment: ...
+
+    def deployments(
+        self,
+        *,
+        application: str | None = None,
+        group: str | None = None,
+        statuses: Sequence[DeploymentStatus] = (),
+        release_id: int | None = None,
+        limit: int | None = None,
+    ) -> list[Deployment]: ...
+
+    def targets(self, deployment_id: str) -> list[Target]: ...
+
+    def journal(self, deployment_id: str) -> list[Entry]: ...
+
+    def last_successful(self, application: str, group: str) -> Deployment | None: ...
+
+    def groups(self, application: str) -> list[str]: ...
+
+    def instance_health(self, application: str, group: str) -> list[InstanceHealth]: ...
+
+    def state(self) -> State: ...

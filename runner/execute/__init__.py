@@ -1,0 +1,1 @@
+"""Carries out what the store has decided, and reports back. Knows ports, no adapter."""

@@ -130,7 +130,11 @@ deployments = Table(
     Column("waiting_for", Text),
     Column("waiting_until", Time),
     Column("stop_requested", Boolean, nullable=False, server_default="0"),
-    Column("stop_rollback", Boolean, comment="what the stop request says of rolling back; NULL: the group's settings decide"),
+    Column(
+        "stop_rollback",
+        Boolean,
+        comment="what the stop request says of rolling back; NULL: the group's settings decide",
+    ),
     Column("continue_requested", Boolean, nullable=False, server_default="0"),
     Column("preparing", Boolean, nullable=False, server_default="0"),
     Column("prepared", Text, comment="bundle and AppSpec, once fetched and checked"),

@@ -1,0 +1,206 @@
+"""The embedded driver: one asyncio loop that asks the store what to do, does it, and tells the store how it went.
+
+It decides nothing. Whatever is in flight when the process dies is driven again by the next one, with the same keys;
+`Platform.run` makes that harmless.
+"""
+
+import asyncio
+import datetime as dt
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from runner.errors import WorldError
+from runner.log import get_logger
+from runner.model.command import Command, Job, Outcome
+from runner.model.deployment import Deployment, ErrorInformation
+from runner.model.target import Diagnostics, Host
+from runner.model.work import Action, Advance, EventEnded, PreparationFailed, Prepare, Prepared, Result, RunEvent
+from runner.ports import Clock, DriverStore, Logs, Platform
+
+T = TypeVar("T")
+
+RESYNC = 5.0  # seconds: look again even if nobody told us to
+GLANCE = 0.05  # seconds: how soon what another process wrote (a stop, a new deployment) is seen
+PREPARE_FOR = dt.timedelta(minutes=5)  # how long a source that cannot be reached is tried
+JOBS_KEPT = 256
+
+Preparing = Callable[[Deployment], Prepared | PreparationFailed]
+"""May block, and may raise `WorldError`: then it is tried again."""
+
+
+class Driver:
+    """Drives every deployment in one store. There must be only one driver for a store; `wiring` sees to that."""
+
+    def __init__(
+        self,
+        store: DriverStore,
+        platform: Platform,
+        prepare: Preparing,
+        logs: Logs,
+        events: tuple[str, ...],
+        clock: Clock,
+    ) -> None:
+        self._store, self._platform, self._prepare, self._logs = store, platform, prepare, logs
+        self._events, self._clock = events, clock
+        self._inbox: list[Result] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self._jobs: OrderedDict[str, tuple[Job, dict[str, Host]]] = OrderedDict()
+        self._woken = asyncio.Event()
+        self._draining = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._log = get_logger()
+
+    def wake(self) -> None:
+        """Something changed; look soon. Only a hint: the driver looks by itself as well."""
+        self._woken.set()
+
+    def drain(self) -> None:
+        """Start nothing more; `run` returns once the events in flight have ended and are recorded."""
+        self._draining = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Drive until drained. Raises `WorldError` only when the store can never be written again as things stand."""
+        for action in await self._blocking(self._store.in_flight):
+            self._log.info("action taken up again", **_about(action))
+            self._begin(action)
+        glancing = asyncio.create_task(self._glance())
+        try:
+            while not (self._draining and not self._running and not self._inbox):
+                wake_at = await self._advance()
+                await self._wait(wake_at)
+        finally:
+            glancing.cancel()
+            await asyncio.gather(glancing, return_exceptions=True)
+            await self._platform.close()
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+            self._thread.shutdown(wait=False)
+
+    async def _advance(self) -> dt.datetime | None:
+        results, self._inbox = self._inbox, []
+        try:
+            advance: Advance = await self._blocking(
+                lambda: self._store.advance(results, self._clock(), draining=self._draining)
+            )
+        except WorldError as error:
+            self._inbox = results + self._inbox  # nothing that happened is forgotten
+            if not error.retryable:
+                raise
+            self._log.error("state not recorded, trying again", error=error.message)
+            await asyncio.sleep(1)
+            self._woken.set()
+            return None
+        for action in advance.actions:
+            self._begin(action)
+        return advance.wake_at
+
+    async def _wait(self, wake_at: dt.datetime | None) -> None:
+        if self._inbox:
+            return
+        seconds = RESYNC
+        if wake_at is not None and not self._draining:
+            seconds = min(seconds, max(0.0, (wake_at - self._clock()).total_seconds()))
+        try:
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    async def _glance(self) -> None:
+        """Notice what other processes write, by the database's own version counter."""
+        seen = None
+        while True:
+            try:
+                version = self._store.version()
+            except WorldError:
+                version = seen
+            if version != seen:
+                seen = version
+                self._woken.set()
+            await asyncio.sleep(GLANCE)
+
+    def _begin(self, action: Action) -> None:
+        doing = self._prepared(action.deployment) if isinstance(action, Prepare) else self._event_ended(action)
+        task = asyncio.create_task(self._record(doing))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    async def _record(self, doing: Coroutine[Any, Any, Result | None]) -> None:
+        if (result := await doing) is not None:
+            self._inbox.append(result)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._woken.set()
+        if not task.cancelled() and (bug := task.exception()):
+            self._log.error("action failed with a bug", exc_info=bug)
+
+    async def _prepared(self, deployment: Deployment) -> Result | None:
+        """None: drained before it could be said; the next process prepares again."""
+        give_up_at, pause = self._clock() + PREPARE_FOR, 1.0
+        while True:
+            try:
+                return await asyncio.to_thread(self._prepare, deployment)
+            except WorldError as error:
+                if self._draining:
+                    return None
+                if not error.retryable or self._clock() >= give_up_at:
+                    failed = ErrorInformation(code="REVISION_MISSING", message=error.message)
+                    return PreparationFailed(deployment_id=deployment.id, error=failed)
+                self._log.warning("preparation failed, trying again", deployment=deployment.id, error=error.message)
+            except Exception as bug:  # noqa: BLE001 - one deployment's bug must not stop the others
+                self._log.error("preparation failed with a bug", deployment=deployment.id, exc_info=bug)
+                failed = ErrorInformation(code="INTERNAL_ERROR", message=f"internal error: {bug!r}")
+                return PreparationFailed(deployment_id=deployment.id, error=failed)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)
+
+    async def _event_ended(self, action: RunEvent) -> Result:
+        try:
+            job, hosts = await self._job(action.deployment_id)
+            command = Command(
+                job=job,
+                host=hosts[action.target],
+                lifecycle_event=self._events[action.event],
+                attempt=action.attempt,
+                is_last=action.event + 1 == len(self._events),
+            )
+            outcome = await self._platform.run(command, lambda text: self._keep(action, text))
+        except Exception as bug:  # noqa: BLE001 - one host's bug must not stop the others
+            self._log.error("lifecycle event failed with a bug", **_about(action), exc_info=bug)
+            diagnostics = Diagnostics(error_code="UnknownError", message=f"internal error: {bug!r}")
+            outcome = Outcome(succeeded=False, diagnostics=diagnostics)
+        return EventEnded(
+            deployment_id=action.deployment_id,
+            target=action.target,
+            event=action.event,
+            attempt=action.attempt,
+            outcome=outcome,
+        )
+
+    def _keep(self, action: RunEvent, text: str) -> None:
+        try:
+            self._logs.append(action.deployment_id, action.target, text)
+        except WorldError as error:  # a lost line of output is no reason to lose the rollout
+            self._log.warning("output not kept", **_about(action), error=error.message)
+
+    async def _job(self, deployment_id: str) -> tuple[Job, dict[str, Host]]:
+        if deployment_id not in self._jobs:
+            self._jobs[deployment_id] = await self._blocking(lambda: self._store.job(deployment_id))
+            while len(self._jobs) > JOBS_KEPT:
+                self._jobs.popitem(last=False)
+        return self._jobs[deployment_id]
+
+    async def _blocking(self, call: Callable[[], T]) -> T:
+        """Run *call* in the one thread that speaks to the store."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def _about(action: Action) -> dict[str, Any]:
+    if isinstance(action, Prepare):
+        return {"deployment": action.deployment.id}
+    return {"deployment": action.deployment_id, "target": action.target, "event": action.event}

@@ -1,0 +1,159 @@
+"""The sentence of the house: a change is watched, its manifests rendered, revisions resolved, deployments planned.
+
+From there on the driver executes and the outbox notifies; both take what is durable in the store, not what is said here.
+A change is acted on once, in one transaction, however often this page is read.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+
+from runner.errors import RevisionDoesNotExist, RunnerError, UserError, WorldError
+from runner.log import get_logger
+from runner.model.change import Change
+from runner.model.manifest import Manifest
+from runner.model.revision import GitRevision, Revision
+from runner.model.target import Host
+from runner.plan.batches import compile_rollout
+from runner.plan.refs import matches
+from runner.plan.targets import choose
+from runner.ports import Clock, FlowStore, Repository, Sources
+from runner.render import appspec, manifest
+from runner.render.context import Context
+
+WAIT_FOR_OBJECT = dt.timedelta(hours=1)  # a build may upload its bundle after the commit was pushed
+FIRST_PAUSE, LONGEST_PAUSE = dt.timedelta(seconds=5), dt.timedelta(minutes=5)
+
+
+class Flow:
+    """Acts on the changes that the store holds."""
+
+    def __init__(
+        self,
+        store: FlowStore,
+        sources: Sources,
+        hosts: Callable[[], Iterable[Host]],
+        environment: dict[str, str],
+        clock: Clock,
+    ) -> None:
+        self._store, self._sources, self._hosts = store, sources, hosts
+        self._environment, self._clock = environment, clock
+        self._log = get_logger()
+
+    def act_on_pending(self) -> list[str]:
+        """Act on every change that is due, oldest first. Returns the deployments made. Never raises for one change."""
+        made: list[str] = []
+        for change in self._store.pending_changes(self._clock()):
+            made += self._act_or_say_why_not(change)
+        return made
+
+    def act(self, change: Change) -> list[str]:
+        """Watch, render, resolve, plan: one change into deployments that are durable. Returns their IDs."""
+        repository = self._sources.repository(change.repository)
+        repository.fetch(change.commit_id)
+        manifests = self.render(repository, change.commit_id, branch=change.branch, tag=change.tag)
+        concerned = [each for each in manifests if self._watches(each, change)]
+        touched = [each for each in concerned if self._is_touched(each, change, repository)]
+        wanted = [(each, self._resolve_or_wait(each, repository, change)) for each in touched]
+        for each, revision in wanted:
+            self.check_plan(each, revision, repository)
+        why = _why(manifests, concerned, touched, change)
+        return self._store.act(change, concerned, wanted, self._clock(), message=why)
+
+    def render(
+        self, repository: Repository, commit_id: str, *, branch: str | None, tag: str | None = None
+    ) -> tuple[Manifest, ...]:
+        """The manifests of one commit, rendered and checked. Raises `InvalidFiles` with every mistake."""
+        files = repository.manifests(commit_id)
+        if not files:
+            raise UserError(
+                f"commit {commit_id[:10]} of {repository.name} holds no penstock.yaml; `penstock init` writes one"
+            )
+        context = Context(
+            commit=repository.commit(commit_id),
+            branch=branch,
+            tag=tag,
+            repository=repository.name,
+            environment=self._environment,
+        )
+        return manifest.read(files, context)
+
+    def resolve(self, wanted: Manifest, repository: Repository, commit_id: str) -> Revision:
+        """What the manifest names, pinned."""
+        if wanted.revision is None:
+            return GitRevision(repository=repository.name, commit_id=commit_id, root=wanted.root)
+        return self._sources.resolve(wanted.revision, commit_id)
+
+    def check_plan(self, wanted: Manifest, revision: Revision, repository: Repository) -> None:
+        """Find now what would stop a deployment later: hosts, health constraints, and an AppSpec in the commit's tree."""
+        for settings in wanted.groups:
+            compile_rollout(settings.rollout, len(choose(self._hosts(), settings)))
+        if isinstance(revision, GitRevision):
+            path = f"{wanted.root}/{wanted.appspec}" if wanted.root else wanted.appspec
+            text = repository.read(revision.commit_id, path)
+            if text is None:
+                raise UserError(f"{wanted.file}: commit {revision.short} holds no {path}; every deployment needs one")
+            appspec.parse(text, path)
+
+    def _act_or_say_why_not(self, change: Change) -> list[str]:
+        log = self._log.bind(repository=change.repository, ref=change.ref, commit=change.commit_id[:10])
+        try:
+            made = self.act(change)
+            log.info("change acted on", deployments=made)
+            return made
+        except RunnerError as error:
+            until = self._try_again_at(change, error)
+            if until is None:
+                log.error("change refused", error=error.message)
+                self._store.settle_change(change.id, "Refused", error.message)
+            else:
+                log.warning("change postponed", error=error.message, until=until.isoformat(timespec="seconds"))
+                self._store.postpone_change(change.id, error.message, until)
+        except Exception as bug:
+            log.error("change refused by a bug", exc_info=bug)
+            self._store.settle_change(change.id, "Refused", f"internal error: {bug!r}")
+        return []
+
+    def _try_again_at(self, change: Change, error: RunnerError) -> dt.datetime | None:
+        now = self._clock()
+        age = now - change.seen_at
+        if isinstance(error, WorldError) and error.retryable:
+            return now + min(LONGEST_PAUSE, max(FIRST_PAUSE, age / 2))
+        return None
+
+    def _resolve_or_wait(self, wanted: Manifest, repository: Repository, change: Change) -> Revision:
+        try:
+            return self.resolve(wanted, repository, change.commit_id)
+        except RevisionDoesNotExist as error:
+            if self._clock() - change.seen_at < WAIT_FOR_OBJECT:
+                raise WorldError(f"{error.message}; waiting for it to be uploaded") from error
+            raise
+
+    def _watches(self, wanted: Manifest, change: Change) -> bool:
+        watch = wanted.watch
+        if change.tag is not None:
+            return watch.tag is not None and matches(watch.tag, change.tag)
+        if watch.branch is None:
+            return watch.tag is None  # whoever asks for tags only does not deploy branches
+        return matches(watch.branch, change.branch or "")
+
+    def _is_touched(self, wanted: Manifest, change: Change, repository: Repository) -> bool:
+        """Whether anything that concerns the application differs from the last commit that was judged for it."""
+        before = self._store.considered_commits().get(wanted.application)
+        if before is None or change.tag is not None:
+            return True
+        changed = repository.changed_paths(before, change.commit_id)
+        if changed is None:
+            return True  # history was rewritten beyond what we know
+        patterns = wanted.watch.paths
+        if patterns is None:
+            patterns = (f"{wanted.root}/**",) if wanted.root else ("**",)
+        return any(path == wanted.file or any(matches(each, path) for each in patterns) for path in changed)
+
+
+def _why(manifests: Iterable[Manifest], concerned: list[Manifest], touched: list[Manifest], change: Change) -> str:
+    if not concerned:
+        names = ", ".join(each.application for each in manifests)
+        return f"no application of this commit ({names}) watches {change.ref}"
+    if not touched:
+        return "no path that the applications watch has changed"
+    return "deploys " + ", ".join(each.application for each in touched)

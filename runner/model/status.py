@@ -1,0 +1,54 @@
+"""What `penstock status` and the listener tell: how each group and each repository stands, as values."""
+
+import datetime as dt
+from typing import Literal, TypeAlias
+
+from runner.model.change import Change
+from runner.model.deployment import Deployment
+from runner.model.revision import Revision
+from runner.model.target import InstanceHealth
+from runner.model.value import Value
+
+ChangeStatus: TypeAlias = Literal["Pending", "Acted", "Ignored", "Refused", "Superseded"]
+
+
+class GroupState(Value, frozen=True, kw_only=True):
+    """One deployment group. *current*: the last successful revision; *hosts*: what is known of each."""
+
+    application: str
+    group: str
+    current: Revision | None
+    current_since: dt.datetime | None
+    active: Deployment | None
+    waiting: tuple[Deployment, ...]
+    last: Deployment | None
+    hosts: tuple[InstanceHealth, ...]
+
+
+class ChangeState(Value, frozen=True, kw_only=True):
+    """One change and what became of it; *message* says why when nothing was deployed."""
+
+    change: Change
+    status: ChangeStatus
+    message: str
+    attempts: int
+    next_attempt_at: dt.datetime | None
+    deployments: tuple[str, ...] = ()
+
+
+class RepositoryState(Value, frozen=True, kw_only=True):
+    """How watching one repository goes."""
+
+    name: str
+    last_seen_at: dt.datetime | None = None
+    failures: int = 0
+    last_error: str | None = None
+
+
+class State(Value, frozen=True, kw_only=True):
+    """Everything at a glance."""
+
+    groups: tuple[GroupState, ...]
+    changes: tuple[ChangeState, ...]  # the ones that want attention: pending and refused, newest first
+    repositories: tuple[RepositoryState, ...]
+    undelivered: int  # notifications that still wait or were given up

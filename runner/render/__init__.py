@@ -1,0 +1,1 @@
+"""Text to checked values: manifests and AppSpec files. Reads no file, asks no network, decides nothing."""

@@ -1,0 +1,166 @@
+"""The verbs that people use on deployments: create, stop, continue, roll back, redeploy, describe, forecast."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from runner.errors import DeploymentAlreadyCompleted, DeploymentGroupDoesNotExist, UserError
+from runner.model.deployment import Deployment, DeploymentStatus, Options
+from runner.model.journal import Entry
+from runner.model.manifest import GroupSettings, Manifest
+from runner.model.revision import Revision
+from runner.model.status import State
+from runner.model.target import Host, InstanceHealth, Target
+from runner.model.value import Value
+from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
+from runner.plan.targets import choose
+from runner.ports import Clock, ServiceStore
+
+UNFINISHED = (DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
+
+
+class Forecast(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """What a deployment of one group would do: its hosts in deployment order, and the compiled rollout."""
+
+    application: str
+    settings: GroupSettings
+    revision: Revision
+    current: Revision | None
+    hosts: tuple[InstanceHealth, ...]
+    plan: RolloutPlan
+
+
+class Description(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """Everything about one deployment."""
+
+    deployment: Deployment
+    targets: tuple[Target, ...]
+    journal: tuple[Entry, ...]
+
+
+class Service:
+    """One method a verb. What they ask for is recorded here and carried out by the driver, wherever that runs."""
+
+    def __init__(self, store: ServiceStore, hosts: Callable[[], Iterable[Host]], clock: Clock) -> None:
+        self._store, self._hosts, self._clock = store, hosts, clock
+
+    def create(
+        self,
+        manifest: Manifest,
+        repository: str,
+        revision: Revision,
+        *,
+        groups: Sequence[str] = (),
+        options: Options | None = None,
+    ) -> list[str]:
+        """Deploy *revision* to the named groups (all where none is named). Returns the deployments' IDs, in order."""
+        self._check_groups(manifest, groups)
+        return self._store.create_release(
+            manifest, repository, revision, groups, "user", options or Options(), self._clock()
+        )
+
+    def forecast(self, manifest: Manifest, revision: Revision, groups: Sequence[str] = ()) -> list[Forecast]:
+        """What `create` would do. Raises what the deployment would fail with before it touched a host."""
+        self._check_groups(manifest, groups)
+        return [
+            self._forecast(manifest, settings, revision)
+            for settings in manifest.groups
+            if not groups or settings.name in groups
+        ]
+
+    def stop(self, deployment_id: str, *, rollback: bool | None = None) -> Deployment:
+        """Stop: events in flight end, nothing more is started. *rollback* None: the group's settings decide."""
+        return self._store.request_stop(deployment_id, self._clock(), rollback=rollback)
+
+    def continue_(self, deployment_id: str) -> Deployment:
+        """End the hold or bake that the deployment is in."""
+        return self._store.request_continue(deployment_id, self._clock())
+
+    def roll_back(self, deployment_id: str) -> str | None:
+        """Bring the group back to what it had before this deployment.
+
+        A finished deployment: a new one of the revision before it, whose ID is returned. One under way: it is stopped,
+        and its automatic rollback follows; None is returned.
+        """
+        deployment = self._store.deployment(deployment_id)
+        if not deployment.status.is_terminal:
+            self._store.request_stop(deployment_id, self._clock(), rollback=True)
+            return None
+        earlier = self._successful_before(deployment)
+        description = f"rolls back {deployment_id}"
+        return self._store.create_again(earlier, Options(description=description), self._clock())
+
+    def redeploy(self, what: str, options: Options | None = None) -> list[str]:
+        """Deploy again: a deployment's revision (`d-...`), or what a group (`application/group`) or all groups of an
+        application last had successfully."""
+        if what.startswith("d-"):
+            again = [self._store.deployment(what)]
+        else:
+            application, _, group = what.partition("/")
+            names = [group] if group else self._store.groups(application)
+            again = [self._last_successful(application, name) for name in names]
+        return [self._store.create_again(each, options or Options(), self._clock()) for each in again]
+
+    def describe(self, deployment_id: str) -> Description:
+        """Raises `DeploymentDoesNotExist`."""
+        return Description(
+            deployment=self._store.deployment(deployment_id),
+            targets=tuple(self._store.targets(deployment_id)),
+            journal=tuple(self._store.journal(deployment_id)),
+        )
+
+    def list(
+        self, *, application: str | None = None, group: str | None = None, active: bool = False, limit: int | None = 20
+    ) -> list[Deployment]:
+        """Deployments, newest first; *active*: only those that have not ended."""
+        return self._store.deployments(
+            application=application, group=group, statuses=UNFINISHED if active else (), limit=limit
+        )
+
+    def state(self) -> State:
+        return self._store.state()
+
+    def _forecast(self, manifest: Manifest, settings: GroupSettings, revision: Revision) -> Forecast:
+        chosen = choose(self._hosts(), settings)
+        known = {health.target: health for health in self._store.instance_health(manifest.application, settings.name)}
+        order = deployment_order(known.get(host.name, InstanceHealth(target=host.name)) for host in chosen)
+        return Forecast(
+            application=manifest.application,
+            settings=settings,
+            revision=revision,
+            current=self._current(manifest.application, settings.name),
+            hosts=tuple(order),
+            plan=compile_rollout(settings.rollout, len(chosen)),
+        )
+
+    def _current(self, application: str, group: str) -> Revision | None:
+        try:
+            good = self._store.last_successful(application, group)
+        except DeploymentGroupDoesNotExist:
+            return None
+        return good.revision if good else None
+
+    def _last_successful(self, application: str, group: str) -> Deployment:
+        good = self._store.last_successful(application, group)
+        if good is None:
+            raise UserError(f"nothing was ever deployed successfully to {application}/{group}; `penstock deploy` first")
+        return good
+
+    def _successful_before(self, deployment: Deployment) -> Deployment:
+        history = self._store.deployments(
+            application=deployment.application, group=deployment.group, statuses=(DeploymentStatus.SUCCEEDED,)
+        )
+        earlier = [each for each in history if each.created_at < deployment.created_at]
+        different = [each for each in earlier if each.revision != deployment.revision]
+        if not different:
+            raise DeploymentAlreadyCompleted(
+                f"there is nothing to go back to: no other revision was deployed successfully to {deployment.place} "
+                f"before {deployment.id}"
+            )
+        return different[0]
+
+    def _check_groups(self, manifest: Manifest, groups: Sequence[str]) -> None:
+        known = [settings.name for settings in manifest.groups]
+        for name in groups:
+            if name not in known:
+                raise DeploymentGroupDoesNotExist(
+                    f"{manifest.file} has no deployment group {name}; it has {', '.join(known)}"
+                )

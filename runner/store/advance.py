@@ -1,0 +1,367 @@
+"""The reconciling transaction: record what ended, look at everything that needs a look, decide, record the intents.
+
+This is the only place that moves deployments under way. What it returns may be done outside only after the transaction
+is durable: intent before effect. A result counts only for the very attempt that is in flight; anything else is late and
+changes nothing.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.errors import HealthConstraintsInvalid
+from runner.model.appspec import AppSpec
+from runner.model.deployment import DeploymentStatus, ErrorInformation, Options
+from runner.model.manifest import TriggerEvent
+from runner.model.revision import Bundle
+from runner.model.target import EventStatus, Host, InstanceHealth, RevisionHealth, TargetStatus
+from runner.model.value import Value, from_json, to_json
+from runner.model.work import Action, Advance, EventEnded, PreparationFailed, Prepare, Prepared, Result, RunEvent
+from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
+from runner.plan.decide import Decision, TargetView, View, decide
+from runner.store import reading
+from runner.store import tables as t
+from runner.store.admission import admit_next
+from runner.store.ending import end_deployment
+from runner.store.ledger import Ledger
+from runner.store.letters import post_about_deployment, post_about_targets
+
+CREATED, QUEUED, IN_PROGRESS = DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS
+
+MAX_ROUNDS = 100  # in one transaction; a chain of deployments that end at once is never that long
+
+
+class Stock(Value, frozen=True, kw_only=True):
+    """What a deployment was prepared with, kept in its row."""
+
+    bundle: Bundle
+    appspec: AppSpec
+
+
+@dataclass(slots=True)
+class _Target:
+    """A row of `targets` as it changes during the transaction."""
+
+    target: str
+    healthy: bool
+    status: TargetStatus
+    event: int
+    event_status: EventStatus
+    attempt: int
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows to write at the end, each kind in one statement."""
+
+    started: list[dict[str, Any]] = field(default_factory=list)
+    ended: list[dict[str, Any]] = field(default_factory=list)
+    targets: dict[str, _Target] = field(default_factory=dict)
+
+
+def advance(
+    tx: sa.Connection, results: Sequence[Result], events: tuple[str, ...], now: dt.datetime, *, draining: bool = False
+) -> Advance:
+    """Record *results*, then move on everything that is dirty or due. *events*: the pipeline's lifecycle events.
+
+    *draining*: record only; what follows from it is left for the next process.
+    """
+    return _Reconciler(tx, events, now).run(results, draining=draining)
+
+
+class _Reconciler:
+    def __init__(self, tx: sa.Connection, events: tuple[str, ...], now: dt.datetime) -> None:
+        self.tx, self.events, self.now = tx, events, now
+        self.ledger = Ledger(tx, now)
+        self.actions: list[Action] = []
+
+    def run(self, results: Sequence[Result], *, draining: bool) -> Advance:
+        by_deployment: dict[str, list[Result]] = {}
+        for result in results:
+            by_deployment.setdefault(result.deployment_id, []).append(result)
+        for _round in range(MAX_ROUNDS):
+            look = list(by_deployment) if draining else [*by_deployment, *self._needing_a_look(by_deployment)]
+            if not look:
+                break
+            groups: dict[str, None] = {}
+            for deployment_id in look:
+                self._look(deployment_id, by_deployment.get(deployment_id, ()), groups, draining=draining)
+            for group_id in groups:
+                admit_next(self.tx, self.ledger, group_id, self.now)
+            by_deployment = {}
+        self.ledger.write()
+        wake_at = self.tx.execute(sa.select(sa.func.min(t.deployments.c.wake_at))).scalar()
+        return Advance(actions=tuple(self.actions), wake_at=wake_at)
+
+    def _needing_a_look(self, known: Iterable[str]) -> list[str]:
+        d = t.deployments.c
+        query = sa.select(d.id).where(sa.or_(d.dirty, d.wake_at <= self.now), d.id.not_in(list(known)))
+        return list(self.tx.execute(query.order_by(d.number)).scalars())
+
+    def _look(self, deployment_id: str, results: Sequence[Result], groups: dict[str, None], *, draining: bool) -> None:
+        row = self.tx.execute(sa.select(t.deployments).where(t.deployments.c.id == deployment_id)).one()
+        if row.status == CREATED:
+            groups[row.group_id] = None
+        elif row.status == QUEUED:
+            self._queued(row, results)
+        elif row.status == IN_PROGRESS:
+            self._in_progress(row, results, draining=draining)
+        else:
+            self._set(deployment_id, dirty=False, wake_at=None)
+
+    def _set(self, deployment_id: str, **values: Any) -> None:
+        self.tx.execute(t.deployments.update().where(t.deployments.c.id == deployment_id).values(**values))
+
+    def _end(self, deployment_id: str, status: DeploymentStatus, error: ErrorInformation | None) -> None:
+        end_deployment(self.tx, self.ledger, deployment_id, status, error, self.now)
+
+    # Queued: the bundle is fetched and the hosts are found; nothing has been touched.
+
+    def _queued(self, row: Any, results: Sequence[Result]) -> None:
+        if row.stop_requested:
+            self._end(
+                row.id, DeploymentStatus.STOPPED, ErrorInformation(code="MANUAL_STOP", message="stopped on request")
+            )
+            return None
+        for result in results:
+            if isinstance(result, PreparationFailed):
+                return self._end(row.id, DeploymentStatus.FAILED, result.error)
+            if isinstance(result, Prepared):
+                return self._begin(row, result)
+        if not row.preparing:
+            self._set(row.id, preparing=True, dirty=False)
+            self.ledger.note(row.id, "preparation started")
+            deployment = reading.deployments(self.tx, t.deployments.c.id == row.id)[0]
+            self.actions.append(Prepare(deployment=deployment))
+        else:
+            self._set(row.id, dirty=False)
+        return None
+
+    def _begin(self, row: Any, prepared: Prepared) -> None:
+        deployment = reading.deployments(self.tx, t.deployments.c.id == row.id)[0]
+        try:
+            plan = compile_rollout(deployment.settings.rollout, len(prepared.hosts))
+        except HealthConstraintsInvalid as error:
+            self._end(row.id, DeploymentStatus.FAILED, ErrorInformation(code=error.code, message=error.message))
+            return
+        self.tx.execute(t.targets.insert(), self._target_rows(row, prepared.hosts))
+        self._set(
+            row.id,
+            status=IN_PROGRESS,
+            started_at=self.now,
+            plan=to_json(plan),
+            prepared=to_json(Stock(bundle=prepared.bundle, appspec=prepared.appspec)),
+            dirty=True,
+        )
+        self.tx.execute(
+            t.groups.update()
+            .where(t.groups.c.id == row.group_id)
+            .values(target_revision=row.revision, last_attempted=row.id)
+        )
+        self.ledger.note(row.id, "deployment started", configuration=plan.configuration, targets=plan.total)
+        post_about_deployment(self.tx, deployment, "DeploymentStart", self.now)
+
+    def _target_rows(self, row: Any, hosts: Sequence[Host]) -> list[dict[str, Any]]:
+        h = t.instance_health
+        known = {
+            health.target: InstanceHealth(
+                target=health.target, healthy=health.healthy, revision=RevisionHealth(health.revision)
+            )
+            for health in self.tx.execute(sa.select(h).where(h.c.group_id == row.group_id))
+        }
+        by_name = {host.name: host for host in hosts}
+        ordered = deployment_order(known.get(name, InstanceHealth(target=name)) for name in by_name)
+        return [
+            {
+                "deployment_id": row.id,
+                "target": health.target,
+                "position": position,
+                "healthy": health.healthy,
+                "host": to_json(by_name[health.target]),
+                "status": TargetStatus.PENDING,
+                "event_status": EventStatus.PENDING,
+            }
+            for position, health in enumerate(ordered)
+        ]
+
+    # InProgress: lifecycle events run on targets.
+
+    def _in_progress(self, row: Any, results: Sequence[Result], *, draining: bool) -> None:
+        targets, rows = self._targets(row.id), _Rows()
+        by_name = {target.target: target for target in targets}
+        for result in results:
+            if isinstance(result, EventEnded):
+                self._record(by_name.get(result.target), result, rows)
+        if draining:
+            self._set(row.id, dirty=True)
+            self._write(row.id, rows)
+            return
+        decision = decide(self._view(row, targets))
+        for move in decision.ended:
+            self._end_target(row.id, by_name[move.target], move.status, rows)
+        for start in decision.started:
+            self._start_event(row.id, by_name[start.target], start.event, rows)
+        self._note_steps(row, decision)
+        self._write(row.id, rows)
+        self._notify(row, decision)
+        moved_on = decision.step != row.step
+        self._set(
+            row.id,
+            step=decision.step,
+            hold_until=decision.hold_until,
+            wake_at=decision.hold_until,
+            waiting_for="the hold to end" if decision.hold_until else None,
+            waiting_until=decision.hold_until,
+            continue_requested=row.continue_requested and not moved_on,
+            dirty=False,
+        )
+        if decision.status:
+            self._end(row.id, decision.status, decision.error)
+
+    def _targets(self, deployment_id: str) -> list[_Target]:
+        c = t.targets.c
+        query = sa.select(c.target, c.healthy, c.status, c.event, c.event_status, c.attempt)
+        rows = self.tx.execute(query.where(c.deployment_id == deployment_id).order_by(c.position))
+        return [
+            _Target(target, healthy, TargetStatus(status), event, EventStatus(event_status), attempt)
+            for target, healthy, status, event, event_status, attempt in rows
+        ]
+
+    def _view(self, row: Any, targets: Sequence[_Target]) -> View:
+        return View(
+            now=self.now,
+            events=self.events,
+            plan=from_json(row.plan, RolloutPlan),
+            targets=tuple(
+                TargetView(
+                    id=target.target,
+                    healthy=target.healthy,
+                    status=target.status,
+                    event=target.event,
+                    event_status=target.event_status,
+                )
+                for target in targets
+            ),
+            step=row.step,
+            hold_until=row.hold_until,
+            stop_requested=row.stop_requested,
+            continue_requested=row.continue_requested,
+            ignore_application_stop_failures=from_json(row.options, Options).ignore_application_stop_failures,
+        )
+
+    def _record(self, target: _Target | None, result: EventEnded, rows: _Rows) -> None:
+        if target is None or target.event_status is not EventStatus.IN_PROGRESS:
+            return
+        if (target.event, target.attempt) != (result.event, result.attempt):
+            return
+        outcome = result.outcome
+        target.event_status = EventStatus.SUCCEEDED if outcome.succeeded else EventStatus.FAILED
+        rows.targets[target.target] = target
+        rows.ended.append(
+            {
+                "of": result.deployment_id,
+                "on": target.target,
+                "number": target.event,
+                "status": target.event_status,
+                "ended_at": self.now,
+                "diagnostics": to_json(outcome.diagnostics),
+            }
+        )
+        failed = None if outcome.succeeded else outcome.diagnostics
+        self.ledger.note(
+            result.deployment_id,
+            f"lifecycle event {target.event_status.lower()}",
+            target=target.target,
+            lifecycle_event=self.events[target.event],
+            attempt=target.attempt,
+            error_code=failed and failed.error_code,
+            script_name=failed and failed.script_name,
+            message=failed and failed.message,
+        )
+
+    def _start_event(self, deployment_id: str, target: _Target, event: int, rows: _Rows) -> None:
+        if target.status is TargetStatus.PENDING:
+            self.ledger.note(deployment_id, "target started", target=target.target)
+        target.status, target.event = TargetStatus.IN_PROGRESS, event
+        target.event_status, target.attempt = EventStatus.IN_PROGRESS, 1
+        rows.targets[target.target] = target
+        rows.started.append(
+            {
+                "deployment_id": deployment_id,
+                "target": target.target,
+                "event": event,
+                "name": self.events[event],
+                "attempt": target.attempt,
+                "status": EventStatus.IN_PROGRESS,
+                "started_at": self.now,
+            }
+        )
+        self.ledger.note(
+            deployment_id,
+            "lifecycle event started",
+            target=target.target,
+            lifecycle_event=self.events[event],
+            attempt=target.attempt,
+        )
+        self.actions.append(
+            RunEvent(deployment_id=deployment_id, target=target.target, event=event, attempt=target.attempt)
+        )
+
+    def _end_target(self, deployment_id: str, target: _Target, status: TargetStatus, rows: _Rows) -> None:
+        target.status = status
+        rows.targets[target.target] = target
+        self.ledger.note(deployment_id, f"target {status.lower()}", target=target.target)
+
+    def _note_steps(self, row: Any, decision: Decision) -> None:
+        if decision.hold_until and decision.hold_until != row.hold_until:
+            self.ledger.note(row.id, "hold started", until=decision.hold_until.isoformat())
+        if row.hold_until and not decision.hold_until and not decision.status:
+            self.ledger.note(row.id, "hold ended", continued_on_request=row.continue_requested or None)
+
+    def _write(self, deployment_id: str, rows: _Rows) -> None:
+        e, c = t.lifecycle_events, t.targets.c
+        if rows.ended:
+            same = (e.c.deployment_id == sa.bindparam("of")) & (e.c.target == sa.bindparam("on"))
+            update = e.update().where(same & (e.c.event == sa.bindparam("number")))
+            names: tuple[str, ...] = ("status", "ended_at", "diagnostics")
+            self.tx.execute(update.values({name: sa.bindparam(name) for name in names}), rows.ended)
+        if rows.started:
+            self.tx.execute(e.insert(), rows.started)
+        if rows.targets:
+            update = t.targets.update().where(c.deployment_id == sa.bindparam("of"), c.target == sa.bindparam("on"))
+            names = ("status", "event", "event_status", "attempt", "updated_at")
+            self.tx.execute(
+                update.values({name: sa.bindparam(name) for name in names}),
+                [
+                    {
+                        "of": deployment_id,
+                        "on": target.target,
+                        "status": target.status,
+                        "event": target.event,
+                        "event_status": target.event_status,
+                        "attempt": target.attempt,
+                        "updated_at": self.now,
+                    }
+                    for target in rows.targets.values()
+                ],
+            )
+
+    def _notify(self, row: Any, decision: Decision) -> None:
+        started = [move.target for move in decision.started if move.event == 0]
+        succeeded = [move.target for move in decision.ended if move.status is TargetStatus.SUCCEEDED]
+        failed = [move.target for move in decision.ended if move.status is TargetStatus.FAILED]
+        if '"Instance' not in row.settings:
+            return  # no trigger of the group asks for single hosts: spare the reading
+        deployment = reading.deployments(self.tx, t.deployments.c.id == row.id)[0]
+        told: tuple[tuple[TriggerEvent, list[str]], ...] = (
+            ("InstanceStart", started),
+            ("InstanceSuccess", succeeded),
+            ("InstanceFailure", failed),
+        )
+        for event, names in told:
+            if names:
+                of = reading.targets(self.tx, row.id, self.events, *names)
+                post_about_targets(self.tx, deployment, of, event, self.now)

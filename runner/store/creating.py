@@ -1,0 +1,165 @@
+"""New rows: applications, groups, releases and deployments."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from runner.errors import ApplicationAlreadyExists
+from runner.model.deployment import (
+    Creator,
+    DeploymentStatus,
+    Options,
+    RollbackInfo,
+    new_deployment_id,
+)
+from runner.model.journal import GENESIS
+from runner.model.manifest import GroupSettings, Manifest
+from runner.model.revision import Revision
+from runner.model.value import to_json
+from runner.store import tables as t
+from runner.store.ledger import Ledger
+
+
+def application(tx: sa.Connection, manifest: Manifest, repository: str, now: dt.datetime) -> None:
+    """Make the application and its groups, or bring their settings up to date.
+
+    Raises `ApplicationAlreadyExists` when another repository or file owns the name.
+    """
+    c = t.applications.c
+    owner = tx.execute(sa.select(c.repository, c.file).where(c.name == manifest.application)).first()
+    if owner is None:
+        tx.execute(
+            t.applications.insert().values(
+                name=manifest.application,
+                platform=manifest.platform,
+                repository=repository,
+                file=manifest.file,
+                created_at=now,
+            )
+        )
+    elif owner.repository != repository:
+        raise ApplicationAlreadyExists(
+            f"application {manifest.application} belongs to {owner.file} of repository {owner.repository}; "
+            f"{manifest.file} of {repository} must choose another name"
+        )
+    elif owner.file != manifest.file:  # moved within its repository
+        tx.execute(t.applications.update().where(c.name == manifest.application).values(file=manifest.file))
+    for position, settings in enumerate(manifest.groups):
+        _group(tx, manifest.application, settings, position, now)
+
+
+def _group(tx: sa.Connection, application: str, settings: GroupSettings, position: int, now: dt.datetime) -> None:
+    c = t.groups.c
+    values = {"settings": to_json(settings), "position": position}
+    same = (c.application == application) & (c.name == settings.name)
+    if tx.execute(t.groups.update().where(same).values(values)).rowcount == 0:
+        tx.execute(
+            t.groups.insert().values(
+                id=str(uuid.uuid4()), application=application, name=settings.name, created_at=now, **values
+            )
+        )
+
+
+def release(
+    tx: sa.Connection,
+    ledger: Ledger,
+    manifest: Manifest,
+    revision: Revision,
+    groups: Sequence[GroupSettings],
+    *,
+    change_id: int | None,
+    creator: Creator,
+    options: Options,
+    now: dt.datetime,
+) -> list[str]:
+    """One pinned revision on its way through *groups*: a deployment for each, all Created. Returns their IDs."""
+    release_id: int = tx.execute(
+        t.releases.insert()
+        .values(application=manifest.application, change_id=change_id, revision=to_json(revision), created_at=now)
+        .returning(t.releases.c.id)
+    ).scalar_one()
+    return [
+        deployment(
+            tx,
+            ledger,
+            application=manifest.application,
+            settings=settings,
+            revision=revision,
+            appspec=manifest.appspec,
+            creator=creator,
+            options=options,
+            now=now,
+            release_id=release_id,
+            change_id=change_id,
+        )
+        for settings in groups
+    ]
+
+
+def deployment(
+    tx: sa.Connection,
+    ledger: Ledger,
+    *,
+    application: str,
+    settings: GroupSettings,
+    revision: Revision,
+    appspec: str,
+    creator: Creator,
+    options: Options,
+    now: dt.datetime,
+    release_id: int | None = None,
+    change_id: int | None = None,
+    status: DeploymentStatus = DeploymentStatus.CREATED,
+    rollback: RollbackInfo | None = None,
+) -> str:
+    """One deployment, its intent only: the driver takes it from there."""
+    group_id = tx.execute(
+        sa.select(t.groups.c.id).where(t.groups.c.application == application, t.groups.c.name == settings.name)
+    ).scalar_one()
+    made = new_deployment_id()
+    tx.execute(
+        t.deployments.insert().values(
+            id=made,
+            number=sa.select(sa.func.coalesce(sa.func.max(t.deployments.c.number), 0) + 1).scalar_subquery(),
+            application=application,
+            group_name=settings.name,
+            group_id=group_id,
+            release_id=release_id,
+            change_id=change_id,
+            revision=to_json(revision),
+            appspec=appspec,
+            settings=to_json(settings),
+            options=to_json(options),
+            creator=creator,
+            status=status,
+            rollback=to_json(rollback) if rollback else None,
+            created_at=now,
+            hash=GENESIS,
+        )
+    )
+    ledger.note(
+        made,
+        "deployment created",
+        application=application,
+        group=settings.name,
+        revision=revision.label,
+        creator=creator,
+        rolls_back=rollback.rollback_triggering_deployment_id if rollback else None,
+    )
+    return made
+
+
+def without_absent_predecessors(groups: Iterable[GroupSettings]) -> list[GroupSettings]:
+    """Groups that wait for a group which is not deployed along with them wait for nothing."""
+    import msgspec
+
+    chosen = list(groups)
+    names = {settings.name for settings in chosen}
+    return [
+        msgspec.structs.replace(settings, after=None)
+        if settings.after and settings.after.group not in names
+        else settings
+        for settings in chosen
+    ]

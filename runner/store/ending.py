@@ -1,0 +1,147 @@
+"""What the end of a deployment brings about: the group's state, its hosts' health, and the way back."""
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, RollbackInfo
+from runner.model.manifest import TriggerEvent
+from runner.model.revision import Revision
+from runner.model.target import InstanceHealth, RevisionHealth, TargetStatus
+from runner.model.value import to_json
+from runner.plan.health import after_deployment
+from runner.store import creating, reading
+from runner.store import tables as t
+from runner.store.ledger import Ledger
+from runner.store.letters import post_about_deployment
+
+_TRIGGERS: dict[DeploymentStatus, TriggerEvent] = {
+    DeploymentStatus.SUCCEEDED: "DeploymentSuccess",
+    DeploymentStatus.FAILED: "DeploymentFailure",
+    DeploymentStatus.STOPPED: "DeploymentStop",
+}
+
+
+def end_deployment(
+    tx: sa.Connection,
+    ledger: Ledger,
+    deployment_id: str,
+    status: DeploymentStatus,
+    error: ErrorInformation | None,
+    now: dt.datetime,
+) -> None:
+    """Record a terminal status and all that follows from it. The deployment's targets are already up to date."""
+    d = t.deployments
+    tx.execute(
+        d.update()
+        .where(d.c.id == deployment_id)
+        .values(
+            status=status,
+            error=to_json(error) if error else None,
+            completed_at=now,
+            waiting_for=None,
+            waiting_until=None,
+            hold_until=None,
+            wake_at=None,
+            dirty=False,
+        )
+    )
+    ledger.note(
+        deployment_id,
+        f"deployment {status.lower()}",
+        code=error.code if error else None,
+        message=error.message if error else None,
+    )
+    ended = reading.deployments(tx, d.c.id == deployment_id)[0]
+    touched = ended.started_at is not None and _update_health(tx, ended)
+    if status is DeploymentStatus.SUCCEEDED:
+        tx.execute(t.groups.update().where(t.groups.c.id == ended.group_id).values(last_successful=deployment_id))
+    stop_rollback = tx.execute(sa.select(d.c.stop_rollback).where(d.c.id == deployment_id)).scalar_one()
+    if touched and _wants_rollback(ended, stop_rollback):
+        ended = _roll_back(tx, ledger, ended, now)
+    if ended.started_at is not None or status is DeploymentStatus.FAILED:
+        post_about_deployment(tx, ended, _TRIGGERS[status], now)
+    waiting = (d.c.application == ended.application) & (d.c.status == DeploymentStatus.CREATED)
+    tx.execute(d.update().where(waiting).values(dirty=True))
+
+
+def _update_health(tx: sa.Connection, ended: Deployment) -> bool:
+    """Returns whether any host was touched."""
+    h = t.instance_health
+    known = [
+        InstanceHealth(target=row.target, healthy=row.healthy, revision=RevisionHealth(row.revision))
+        for row in tx.execute(sa.select(h).where(h.c.group_id == ended.group_id))
+    ]
+    rows = tx.execute(sa.select(t.targets.c.target, t.targets.c.status).where(t.targets.c.deployment_id == ended.id))
+    outcome = {row.target: TargetStatus(row.status) for row in rows}
+    tx.execute(h.delete().where(h.c.group_id == ended.group_id))
+    if new := after_deployment(ended.status, known, outcome):
+        tx.execute(
+            h.insert(),
+            [
+                {"group_id": ended.group_id, "target": i.target, "healthy": i.healthy, "revision": i.revision}
+                for i in new
+            ],
+        )
+    return any(status is not TargetStatus.SKIPPED for status in outcome.values())
+
+
+def _wants_rollback(ended: Deployment, stop_rollback: bool | None) -> bool:
+    if ended.creator == "codeDeployRollback":
+        return False  # a rollback that fails is not rolled back again
+    if ended.status is DeploymentStatus.FAILED:
+        return "DEPLOYMENT_FAILURE" in ended.settings.rollback_on
+    if ended.status is DeploymentStatus.STOPPED:
+        wanted = "DEPLOYMENT_STOP_ON_REQUEST" in ended.settings.rollback_on
+        return wanted if stop_rollback is None else stop_rollback
+    return False
+
+
+def _roll_back(tx: sa.Connection, ledger: Ledger, ended: Deployment, now: dt.datetime) -> Deployment:
+    """Start a new deployment of the last successful revision, cross-linked; it takes the group at once."""
+    good = last_successful(tx, ended.group_id)
+    if good is None:
+        message = (
+            f"Deployment {ended.id} cannot be rolled back: nothing was ever deployed successfully to {ended.place}."
+        )
+        info = RollbackInfo(rollback_message=message)
+    else:
+        message = f"Deployment {{}} is triggered to roll back deployment {ended.id}."
+        made = creating.deployment(
+            tx,
+            ledger,
+            application=ended.application,
+            settings=ended.settings,
+            revision=good.revision,
+            appspec=good.appspec,
+            creator="codeDeployRollback",
+            options=good.options,
+            now=now,
+            change_id=None,
+            status=DeploymentStatus.QUEUED,
+            rollback=RollbackInfo(rollback_triggering_deployment_id=ended.id),
+        )
+        message = message.format(made)
+        set_rollback(tx, made, RollbackInfo(rollback_triggering_deployment_id=ended.id, rollback_message=message))
+        info = RollbackInfo(rollback_deployment_id=made, rollback_message=message)
+        rolled = reading.deployments(tx, t.deployments.c.id == made)[0]
+        post_about_deployment(tx, rolled, "DeploymentRollback", now)
+    set_rollback(tx, ended.id, info)
+    ledger.note(ended.id, "rollback triggered" if good else "rollback impossible", message=message)
+    return reading.deployments(tx, t.deployments.c.id == ended.id)[0]
+
+
+def set_rollback(tx: sa.Connection, deployment_id: str, info: RollbackInfo) -> None:
+    tx.execute(t.deployments.update().where(t.deployments.c.id == deployment_id).values(rollback=to_json(info)))
+
+
+def last_successful(tx: sa.Connection, group_id: str) -> Deployment | None:
+    """The deployment whose revision the group has, as far as the group is concerned."""
+    query = sa.select(t.groups.c.last_successful).where(t.groups.c.id == group_id)
+    found = tx.execute(query).scalar_one_or_none()
+    return reading.deployments(tx, t.deployments.c.id == found)[0] if found else None
+
+
+def last_successful_revision(tx: sa.Connection, group_id: str) -> Revision | None:
+    good = last_successful(tx, group_id)
+    return good.revision if good else None

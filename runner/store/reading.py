@@ -1,0 +1,123 @@
+"""Rows into nouns. Nothing here writes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from runner.model.deployment import (
+    Deployment,
+    DeploymentStatus,
+    ErrorInformation,
+    Options,
+    Overview,
+    RollbackInfo,
+)
+from runner.model.journal import Entry
+from runner.model.manifest import GroupSettings
+from runner.model.revision import Revision
+from runner.model.target import Diagnostics, EventStatus, LifecycleEvent, Target, TargetStatus
+from runner.model.value import from_json
+from runner.store import tables as t
+
+
+def revision(text: str | None) -> Revision | None:
+    return None if text is None else from_json(text, Revision)  # type: ignore[arg-type]
+
+
+def deployments(tx: sa.Connection, *where: sa.ColumnElement[bool], limit: int | None = None) -> list[Deployment]:
+    """The deployments that match, newest first."""
+    query = sa.select(t.deployments).where(*where).order_by(t.deployments.c.number.desc())
+    rows = tx.execute(query.limit(limit) if limit else query).mappings().all()
+    counts = _overviews(tx, [row["id"] for row in rows])
+    return [deployment(row, counts.get(row["id"], Overview())) for row in rows]
+
+
+def _overviews(tx: sa.Connection, ids: Sequence[str]) -> dict[str, Overview]:
+    c = t.targets.c
+    query = (
+        sa.select(c.deployment_id, c.status, sa.func.count())
+        .where(c.deployment_id.in_(ids))
+        .group_by(c.deployment_id, c.status)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for of, status, count in tx.execute(query):
+        found.setdefault(of, {})[status] = count
+    return {of: Overview(**counts) for of, counts in found.items()}
+
+
+def deployment(row: sa.RowMapping, overview: Overview) -> Deployment:
+    """One row of `deployments` as a value."""
+    pinned = revision(row["revision"])
+    assert pinned is not None
+    return Deployment(
+        id=row["id"],
+        application=row["application"],
+        group=row["group_name"],
+        group_id=row["group_id"],
+        revision=pinned,
+        previous_revision=revision(row["previous_revision"]),
+        appspec=row["appspec"],
+        settings=from_json(row["settings"], GroupSettings),
+        options=from_json(row["options"], Options),
+        creator=row["creator"],
+        status=DeploymentStatus(row["status"]),
+        error=from_json(row["error"], ErrorInformation) if row["error"] else None,
+        rollback=from_json(row["rollback"], RollbackInfo) if row["rollback"] else None,
+        overview=overview,
+        waiting_for=row["waiting_for"],
+        waiting_until=row["waiting_until"],
+        stop_requested=row["stop_requested"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        release_id=row["release_id"],
+        change_id=row["change_id"],
+    )
+
+
+def targets(tx: sa.Connection, deployment_id: str, events: Sequence[str], *names: str) -> list[Target]:
+    """The targets of a deployment in deployment order, each with all lifecycle *events* of its pipeline."""
+    c, e = t.targets.c, t.lifecycle_events.c
+    which = [c.deployment_id == deployment_id, *([c.target.in_(names)] if names else [])]
+    rows = tx.execute(sa.select(t.targets).where(*which).order_by(c.position)).all()
+    only = [e.deployment_id == deployment_id, *([e.target.in_(names)] if names else [])]
+    happened: dict[str, dict[int, LifecycleEvent]] = {}
+    for row in tx.execute(sa.select(t.lifecycle_events).where(*only)):
+        happened.setdefault(row.target, {})[row.event] = _lifecycle_event(row)
+    return [
+        Target(
+            id=row.target,
+            status=TargetStatus(row.status),
+            updated_at=row.updated_at,
+            lifecycle_events=tuple(_all_events(events, happened.get(row.target, {}), TargetStatus(row.status))),
+        )
+        for row in rows
+    ]
+
+
+def _lifecycle_event(row: Any) -> LifecycleEvent:
+    return LifecycleEvent(
+        name=row.name,
+        status=EventStatus(row.status),
+        attempt=row.attempt,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        diagnostics=from_json(row.diagnostics, Diagnostics) if row.diagnostics else None,
+    )
+
+
+def _all_events(
+    names: Sequence[str], happened: Mapping[int, LifecycleEvent], status: TargetStatus
+) -> Iterable[LifecycleEvent]:
+    """What happened, and for the rest: Skipped once the target has ended, Pending before."""
+    rest = EventStatus.SKIPPED if status.is_terminal else EventStatus.PENDING
+    for index, name in enumerate(names):
+        yield happened.get(index) or LifecycleEvent(name=name, status=rest)
+
+
+def entries(tx: sa.Connection, *where: sa.ColumnElement[bool], limit: int | None = None) -> list[Entry]:
+    """Journal entries in the order in which they were written."""
+    query = sa.select(t.journal).where(*where).order_by(t.journal.c.id)
+    rows = tx.execute(query.limit(limit) if limit else query)
+    return [Entry(**row._mapping) for row in rows]

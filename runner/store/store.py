@@ -1,0 +1,432 @@
+"""The store: everything that is remembered, behind the verbs that the other rooms use. SQL stays in this package.
+
+Every method is one transaction. Methods block; call them from threads where that matters.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from runner.errors import (
+    ApplicationDoesNotExist,
+    DeploymentAlreadyCompleted,
+    DeploymentDoesNotExist,
+    DeploymentGroupDoesNotExist,
+    DeploymentIsNotInReadyState,
+)
+from runner.model.change import Change, SeenBy
+from runner.model.command import Job
+from runner.model.deployment import Creator, Deployment, DeploymentStatus, Options
+from runner.model.journal import Entry
+from runner.model.manifest import GroupSettings, Manifest
+from runner.model.revision import Revision
+from runner.model.status import ChangeState, ChangeStatus, GroupState, RepositoryState, State
+from runner.model.target import EventStatus, Host, InstanceHealth, RevisionHealth, Target, TargetStatus
+from runner.model.value import from_json
+from runner.model.work import Action, Advance, Prepare, Result, RunEvent
+from runner.ports import Message
+from runner.store import changes, creating, reading
+from runner.store import tables as t
+from runner.store.advance import Stock, advance
+from runner.store.database import Database
+from runner.store.ending import last_successful
+from runner.store.ledger import Ledger
+
+UNFINISHED = (DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
+
+
+class Store:
+    """All state of one Penstock, in one folder. *events*: the lifecycle events of the server pipeline, in order."""
+
+    def __init__(self, folder: Path, events: tuple[str, ...]) -> None:
+        self._db = Database(folder)
+        self.events = events
+
+    def version(self) -> int:
+        """Changes whenever anybody, in any process, has written."""
+        return self._db.version()
+
+    def close(self) -> None:
+        self._db.close()
+
+    # The driver's verbs.
+
+    def advance(self, results: Sequence[Result], now: dt.datetime, *, draining: bool = False) -> Advance:
+        """Record *results*, decide on everything that is dirty or due, and return what to do now that it is durable."""
+        with self._db.write() as tx:
+            return advance(tx, results, self.events, now, draining=draining)
+
+    def in_flight(self) -> list[Action]:
+        """Actions whose intent is recorded but whose end is not: to be driven again, with the same keys, after a crash."""
+        d, c = t.deployments.c, t.targets.c
+        with self._db.read() as tx:
+            preparing = reading.deployments(tx, d.status == DeploymentStatus.QUEUED, d.preparing)
+            running = tx.execute(
+                sa.select(c.deployment_id, c.target, c.event, c.attempt)
+                .join(t.deployments, d.id == c.deployment_id)
+                .where(d.status == DeploymentStatus.IN_PROGRESS)
+                .where(c.status == TargetStatus.IN_PROGRESS, c.event_status == EventStatus.IN_PROGRESS)
+                .order_by(d.number, c.position)
+            )
+            return [
+                *(Prepare(deployment=deployment) for deployment in preparing),
+                *(RunEvent(**row._mapping) for row in running),
+            ]
+
+    def job(self, deployment_id: str) -> tuple[Job, dict[str, Host]]:
+        """What a deployment's commands carry, and its hosts by name. It never changes once the deployment has begun."""
+        with self._db.read() as tx:
+            deployment = self._get(tx, deployment_id)
+            d, c = t.deployments.c, t.targets.c
+            stock = from_json(tx.execute(sa.select(d.prepared).where(d.id == deployment_id)).scalar_one(), Stock)
+            rows = tx.execute(sa.select(c.target, c.host).where(c.deployment_id == deployment_id))
+            hosts = {row.target: from_json(row.host, Host) for row in rows}
+        job = Job(
+            deployment_id=deployment.id,
+            application=deployment.application,
+            group=deployment.group,
+            group_id=deployment.group_id,
+            revision=deployment.revision,
+            bundle=stock.bundle,
+            appspec=stock.appspec,
+            file_exists_behavior=deployment.options.file_exists_behavior,
+        )
+        return job, hosts
+
+    def bundles_in_use(self) -> list[str]:
+        """SHA-256 of every bundle that an unfinished deployment was prepared with."""
+        d = t.deployments.c
+        with self._db.read() as tx:
+            texts = tx.execute(sa.select(d.prepared).where(d.status.in_(UNFINISHED), d.prepared.is_not(None))).scalars()
+            return [from_json(text, Stock).bundle.sha256 for text in texts]
+
+    # Changes.
+
+    def observe(self, repository: str, heads: Mapping[str, str], seen_by: SeenBy, now: dt.datetime) -> int:
+        """Record which refs of a repository moved. Returns how many new changes there are."""
+        with self._db.write() as tx:
+            return changes.observe(tx, repository, heads, seen_by, now)
+
+    def pending_changes(self, now: dt.datetime) -> list[Change]:
+        with self._db.read() as tx:
+            return changes.pending(tx, now)
+
+    def next_change_at(self) -> dt.datetime | None:
+        """When the next pending change is due to be looked at."""
+        with self._db.read() as tx:
+            return changes.next_attempt(tx)
+
+    def considered_commits(self) -> dict[str, str]:
+        """For every application, the last commit that was judged for it."""
+        c = t.applications.c
+        with self._db.read() as tx:
+            rows = tx.execute(sa.select(c.name, c.considered_commit).where(c.considered_commit.is_not(None)))
+            return {row.name: row.considered_commit for row in rows}
+
+    def act(
+        self,
+        change: Change,
+        considered: Sequence[Manifest],
+        wanted: Sequence[tuple[Manifest, Revision]],
+        now: dt.datetime,
+        *,
+        message: str,
+    ) -> list[str]:
+        """Turn a pending change into deployments, once: all of them and the change's new status in one transaction.
+
+        *considered*: applications that the change was judged for; *wanted*: those to deploy, with their pinned revision.
+        Returns the deployments' IDs; none when the change was acted on already.
+        """
+        with self._db.write() as tx:
+            if not changes.settle(tx, change.id, "Acted" if wanted else "Ignored", message):
+                return []
+            for manifest in considered:
+                creating.application(tx, manifest, change.repository, now)
+                same = t.applications.c.name == manifest.application
+                tx.execute(t.applications.update().where(same).values(considered_commit=change.commit_id))
+            ledger, made = Ledger(tx, now), []
+            for manifest, revision in wanted:
+                made += creating.release(
+                    tx,
+                    ledger,
+                    manifest,
+                    revision,
+                    manifest.groups,
+                    change_id=change.id,
+                    creator="CodeDeploy",
+                    options=Options(),
+                    now=now,
+                )
+            ledger.write()
+            return made
+
+    def settle_change(self, change_id: int, status: ChangeStatus, message: str) -> None:
+        """A change that leads to nothing: Refused with its mistakes, or Ignored."""
+        with self._db.write() as tx:
+            changes.settle(tx, change_id, status, message)
+
+    def postpone_change(self, change_id: int, message: str, until: dt.datetime) -> None:
+        with self._db.write() as tx:
+            changes.postpone(tx, change_id, message, until)
+
+    def retry_change(self, change_id: int, now: dt.datetime) -> None:
+        """Look at a refused change once more."""
+        c = t.changes.c
+        with self._db.write() as tx:
+            tx.execute(
+                t.changes.update()
+                .where(c.id == change_id, c.status == "Refused")
+                .values(status="Pending", next_attempt_at=now)
+            )
+
+    def repository_went(self, state: RepositoryState) -> None:
+        """Remember how watching a repository goes."""
+        values = {"last_seen_at": state.last_seen_at, "failures": state.failures, "last_error": state.last_error}
+        same = t.repositories.c.name == state.name
+        with self._db.write() as tx:
+            if tx.execute(t.repositories.update().where(same).values(values)).rowcount == 0:
+                tx.execute(t.repositories.insert().values(name=state.name, **values))
+
+    # People's verbs.
+
+    def create_release(
+        self,
+        manifest: Manifest,
+        repository: str,
+        revision: Revision,
+        groups: Sequence[str],
+        creator: Creator,
+        options: Options,
+        now: dt.datetime,
+    ) -> list[str]:
+        """Deploy *revision* to the named groups of a manifest (all where none is named). Returns the deployments' IDs."""
+        chosen = [settings for settings in manifest.groups if not groups or settings.name in groups]
+        with self._db.write() as tx:
+            creating.application(tx, manifest, repository, now)
+            ledger = Ledger(tx, now)
+            made = creating.release(
+                tx,
+                ledger,
+                manifest,
+                revision,
+                creating.without_absent_predecessors(chosen),
+                change_id=None,
+                creator=creator,
+                options=options,
+                now=now,
+            )
+            ledger.write()
+            return made
+
+    def create_again(self, like: Deployment, options: Options, now: dt.datetime) -> str:
+        """A new deployment of *like*'s revision to its group, with the group's present settings."""
+        with self._db.write() as tx:
+            settings = self._group_settings(tx, like.application, like.group)
+            ledger = Ledger(tx, now)
+            made = creating.deployment(
+                tx,
+                ledger,
+                application=like.application,
+                settings=creating.without_absent_predecessors([settings])[0],
+                revision=like.revision,
+                appspec=like.appspec,
+                creator="user",
+                options=options,
+                now=now,
+            )
+            ledger.write()
+            return made
+
+    def request_stop(self, deployment_id: str, now: dt.datetime, *, rollback: bool | None) -> Deployment:
+        """Ask for a stop; the driver carries it out. Raises `DeploymentAlreadyCompleted`."""
+        d = t.deployments
+        with self._db.write() as tx:
+            deployment = self._get(tx, deployment_id)
+            if deployment.status.is_terminal and deployment.status is not DeploymentStatus.STOPPED:
+                raise DeploymentAlreadyCompleted(f"{deployment_id} has already {_ended(deployment.status)}")
+            if not deployment.status.is_terminal and not deployment.stop_requested:
+                values = {"stop_requested": True, "stop_rollback": rollback, "dirty": True}
+                tx.execute(d.update().where(d.c.id == deployment_id).values(values))
+                ledger = Ledger(tx, now)
+                ledger.note(deployment_id, "stop requested", rollback=rollback)
+                ledger.write()
+            return self._get(tx, deployment_id)
+
+    def request_continue(self, deployment_id: str, now: dt.datetime) -> Deployment:
+        """End the wait (a hold or a bake) that a deployment is in. Raises `DeploymentIsNotInReadyState`."""
+        d = t.deployments
+        with self._db.write() as tx:
+            deployment = self._get(tx, deployment_id)
+            if deployment.status.is_terminal:
+                raise DeploymentAlreadyCompleted(f"{deployment_id} has already {_ended(deployment.status)}")
+            if deployment.waiting_until is None:
+                reason = f"it waits for {deployment.waiting_for}" if deployment.waiting_for else "it is under way"
+                raise DeploymentIsNotInReadyState(f"{deployment_id} is in no wait that could be cut short: {reason}")
+            tx.execute(d.update().where(d.c.id == deployment_id).values(continue_requested=True, dirty=True))
+            ledger = Ledger(tx, now)
+            ledger.note(deployment_id, "continue requested")
+            ledger.write()
+            return deployment
+
+    # Reading.
+
+    def deployment(self, deployment_id: str) -> Deployment:
+        """Raises `DeploymentDoesNotExist`."""
+        with self._db.read() as tx:
+            return self._get(tx, deployment_id)
+
+    def deployments(
+        self,
+        *,
+        application: str | None = None,
+        group: str | None = None,
+        statuses: Sequence[DeploymentStatus] = (),
+        release_id: int | None = None,
+        limit: int | None = None,
+    ) -> list[Deployment]:
+        """Deployments, newest first."""
+        d = t.deployments.c
+        where = [
+            *([d.application == application] if application else []),
+            *([d.group_name == group] if group else []),
+            *([d.status.in_(statuses)] if statuses else []),
+            *([d.release_id == release_id] if release_id is not None else []),
+        ]
+        with self._db.read() as tx:
+            return reading.deployments(tx, *where, limit=limit)
+
+    def targets(self, deployment_id: str) -> list[Target]:
+        """The targets of a deployment, in deployment order; none before it has begun."""
+        with self._db.read() as tx:
+            return reading.targets(tx, deployment_id, self.events)
+
+    def journal(self, deployment_id: str) -> list[Entry]:
+        with self._db.read() as tx:
+            return reading.entries(tx, t.journal.c.deployment_id == deployment_id)
+
+    def journal_after(self, entry_id: int, limit: int = 1000) -> list[Entry]:
+        """Entries of all deployments that were written after the one with that store-wide ID."""
+        with self._db.read() as tx:
+            return reading.entries(tx, t.journal.c.id > entry_id, limit=limit)
+
+    def last_entry_id(self) -> int:
+        with self._db.read() as tx:
+            return int(tx.execute(sa.select(sa.func.coalesce(sa.func.max(t.journal.c.id), 0))).scalar_one())
+
+    def last_successful(self, application: str, group: str) -> Deployment | None:
+        with self._db.read() as tx:
+            return last_successful(tx, self._group(tx, application, group).id)
+
+    def groups(self, application: str) -> list[str]:
+        """Names of an application's groups, in the manifest's order. Raises `ApplicationDoesNotExist`."""
+        c = t.groups.c
+        with self._db.read() as tx:
+            found = (
+                tx.execute(sa.select(c.name).where(c.application == application).order_by(c.position)).scalars().all()
+            )
+        if not found:
+            raise ApplicationDoesNotExist(f"no application {application} is known here; `penstock status` lists them")
+        return list(found)
+
+    def instance_health(self, application: str, group: str) -> list[InstanceHealth]:
+        """What is known of the hosts of a group; empty where the group is not known yet."""
+        c = t.groups.c
+        with self._db.read() as tx:
+            same = (c.application == application) & (c.name == group)
+            group_id = tx.execute(sa.select(c.id).where(same)).scalar_one_or_none()
+            return _health(tx, group_id) if group_id else []
+
+    def changes(self, *statuses: ChangeStatus, limit: int = 50) -> list[ChangeState]:
+        with self._db.read() as tx:
+            return changes.states(tx, *statuses, limit=limit)
+
+    def state(self) -> State:
+        """Everything at a glance."""
+        o = t.outbox.c
+        with self._db.read() as tx:
+            rows = tx.execute(sa.select(t.groups).order_by(t.groups.c.application, t.groups.c.position)).all()
+            return State(
+                groups=tuple(_group_state(tx, row) for row in rows),
+                changes=tuple(changes.states(tx, "Pending", "Refused", limit=20)),
+                repositories=tuple(
+                    RepositoryState(**row._mapping)
+                    for row in tx.execute(sa.select(t.repositories).order_by(t.repositories.c.name))
+                ),
+                undelivered=tx.execute(sa.select(sa.func.count()).where(o.status != "Sent")).scalar_one(),
+            )
+
+    # The outbox.
+
+    def due_messages(self, now: dt.datetime, limit: int) -> list[Message]:
+        """Messages whose time has come, oldest first."""
+        o = t.outbox.c
+        query = sa.select(o.id, o.to, o.event, o.subject, o.body, o.created_at)
+        with self._db.read() as tx:
+            rows = tx.execute(query.where(o.status == "Pending", o.next_attempt_at <= now).order_by(o.id).limit(limit))
+            return [Message(**row._mapping) for row in rows]
+
+    def next_message_at(self) -> dt.datetime | None:
+        o = t.outbox.c
+        with self._db.read() as tx:
+            return tx.execute(sa.select(sa.func.min(o.next_attempt_at)).where(o.status == "Pending")).scalar()
+
+    def message_sent(self, message_id: int, at: dt.datetime) -> None:
+        same = t.outbox.c.id == message_id
+        with self._db.write() as tx:
+            tx.execute(t.outbox.update().where(same).values(status="Sent", sent_at=at, next_attempt_at=None))
+
+    def message_failed(self, message_id: int, error: str, retry_at: dt.datetime | None) -> None:
+        """Try again at *retry_at*; None: given up, and kept with its error."""
+        o = t.outbox.c
+        values = {"last_error": error, "attempts": o.attempts + 1, "next_attempt_at": retry_at}
+        if retry_at is None:
+            values["status"] = "Failed"
+        with self._db.write() as tx:
+            tx.execute(t.outbox.update().where(o.id == message_id).values(values))
+
+    def _get(self, tx: sa.Connection, deployment_id: str) -> Deployment:
+        found = reading.deployments(tx, t.deployments.c.id == deployment_id)
+        if not found:
+            raise DeploymentDoesNotExist(f"no deployment {deployment_id} is known here; `penstock list` shows them")
+        return found[0]
+
+    def _group(self, tx: sa.Connection, application: str, group: str) -> sa.Row[tuple[object, ...]]:
+        c = t.groups.c
+        row = tx.execute(sa.select(t.groups).where(c.application == application, c.name == group)).first()
+        if row is None:
+            raise DeploymentGroupDoesNotExist(f"no deployment group {application}/{group} is known here")
+        return row
+
+    def _group_settings(self, tx: sa.Connection, application: str, group: str) -> GroupSettings:
+        return from_json(self._group(tx, application, group).settings, GroupSettings)
+
+
+def _ended(status: DeploymentStatus) -> str:
+    return {DeploymentStatus.STOPPED: "been stopped"}.get(status, status.lower())
+
+
+def _health(tx: sa.Connection, group_id: str) -> list[InstanceHealth]:
+    h = t.instance_health
+    return [
+        InstanceHealth(target=row.target, healthy=row.healthy, revision=RevisionHealth(row.revision))
+        for row in tx.execute(sa.select(h).where(h.c.group_id == group_id).order_by(h.c.target))
+    ]
+
+
+def _group_state(tx: sa.Connection, row: sa.Row[tuple[object, ...]]) -> GroupState:
+    d = t.deployments.c
+    recent = reading.deployments(tx, d.group_id == row.id, d.status.in_(UNFINISHED))
+    last = reading.deployments(tx, d.group_id == row.id, limit=1)
+    good = last_successful(tx, row.id)
+    return GroupState(
+        application=row.application,
+        group=row.name,
+        current=good.revision if good else None,
+        current_since=good.completed_at if good else None,
+        active=next((deployment for deployment in recent if deployment.status.is_active), None),
+        waiting=tuple(deployment for deployment in recent if deployment.status is DeploymentStatus.CREATED),
+        last=last[0] if last else None,
+        hosts=tuple(_health(tx, row.id)),
+    )
