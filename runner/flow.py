@@ -4,12 +4,14 @@ From there on the driver executes and the outbox notifies; both take what is dur
 A change is acted on once, in one transaction, however often this page is read.
 """
 
+import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from runner.errors import RevisionDoesNotExist, RunnerError, UserError, WorldError
 from runner.log import get_logger
-from runner.model.change import Change
+from runner.model.change import Change, SeenBy
 from runner.model.manifest import Manifest
 from runner.model.revision import GitRevision, Revision
 from runner.model.target import Host
@@ -38,13 +40,43 @@ class Flow:
         self._store, self._sources, self._hosts = store, sources, hosts
         self._environment, self._clock = environment, clock
         self._log = get_logger()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = asyncio.Event()
+        self._acting: set[asyncio.Task[None]] = set()
 
-    def act_on_pending(self) -> list[str]:
-        """Act on every change that is due, oldest first. Returns the deployments made. Never raises for one change."""
-        made: list[str] = []
+    def observe(self, repository: str, heads: Mapping[str, str], seen_by: SeenBy) -> None:
+        """Take what a watcher saw; what is new is durable when this returns. May be called from any thread."""
+        if self._store.observe(repository, heads, seen_by, self._clock()) and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def run(self, made: Callable[[], None]) -> None:
+        """Act on changes as they come, until cancelled; *made* is called when there are new deployments.
+
+        One repository's changes are acted on one after the other, different repositories' side by side.
+        """
+        self._loop, busy = asyncio.get_running_loop(), set[str]()
+        while True:
+            self._woken.clear()
+            for change in await asyncio.to_thread(self._store.pending_changes, self._clock()):
+                if change.repository not in busy:
+                    busy.add(change.repository)
+                    task = asyncio.create_task(self._act_in_thread(change, made))
+                    self._acting.add(task)
+                    task.add_done_callback(self._acting.discard)
+                    task.add_done_callback(lambda _, name=change.repository: busy.discard(name))
+            await self._wait(await asyncio.to_thread(self._store.next_change_at), busy=bool(busy))
+
+    async def act_on_pending(self) -> list[str]:
+        """Act once on everything that is due now. Returns the deployments made."""
+        by_repository: dict[str, list[Change]] = {}
         for change in self._store.pending_changes(self._clock()):
-            made += self._act_or_say_why_not(change)
-        return made
+            by_repository.setdefault(change.repository, []).append(change)
+
+        def one_after_the_other(changes: list[Change]) -> list[str]:
+            return [made for change in changes for made in self._act_or_say_why_not(change)]
+
+        acted = await asyncio.gather(*(asyncio.to_thread(one_after_the_other, each) for each in by_repository.values()))
+        return [made for each in acted for made in each]
 
     def act(self, change: Change) -> list[str]:
         """Watch, render, resolve, plan: one change into deployments that are durable. Returns their IDs."""
@@ -93,6 +125,18 @@ class Flow:
             if text is None:
                 raise UserError(f"{wanted.file}: commit {revision.short} holds no {path}; every deployment needs one")
             appspec.parse(text, path)
+
+    async def _act_in_thread(self, change: Change, made: Callable[[], None]) -> None:
+        if await asyncio.to_thread(self._act_or_say_why_not, change):
+            made()
+        self._woken.set()
+
+    async def _wait(self, due: dt.datetime | None, *, busy: bool) -> None:
+        seconds = LONGEST_PAUSE.total_seconds()
+        if due is not None and not busy:  # while one is busy, its end wakes us
+            seconds = min(seconds, max(0.0, (due - self._clock()).total_seconds()))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
 
     def _act_or_say_why_not(self, change: Change) -> list[str]:
         log = self._log.bind(repository=change.repository, ref=change.ref, commit=change.commit_id[:10])

@@ -8,7 +8,7 @@ import difflib
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from runner import resources
 from runner.errors import Mistake, dotted
@@ -22,19 +22,37 @@ From the dotted path of a mapping (of its keys) or of a scalar (of its values), 
 """
 
 
-def check(
-    data: Any, schema: str, *, file: str, line: Callable[[Path], int], not_built: NotBuilt | None = None
-) -> list[tuple[Path, Mistake]]:
-    """Every mistake of *data* against `schemas/<schema>.schema.json`, each with the path of the value at fault.
+class Problem(NamedTuple):
+    """One thing that is wrong. *keyword*: the rule of JSON Schema that says so."""
 
-    *line* finds the line of a path in *file*.
-    """
+    path: Path
+    keyword: str
+    message: str
+
+    @property
+    def is_about_a_key(self) -> bool:
+        """Whether the key at the end of the path is at fault, whatever its value."""
+        return self.keyword in ("additionalProperties", "propertyNames")
+
+
+def check(data: Any, schema: str, *, not_built: NotBuilt | None = None) -> list[Problem]:
+    """Everything that is wrong with *data* by `schemas/<schema>.schema.json`; an empty list when it is right."""
+    validator = _validator(schema)
+    if validator.is_valid(data):
+        return []
     problems = dict.fromkeys(_problems(data, schema, not_built or {}))  # once each, in order
-    return [
-        (path, Mistake(file=file, line=line(path), path=dotted(path), message=message))
-        for path, keyword, message in problems
-        if keyword != "oneOf" or not any(p[: len(path)] == path for p, k, _ in problems if k != "oneOf")
-    ]
+    return [problem for problem in problems if problem.keyword != "oneOf" or not _is_explained(problem, problems)]
+
+
+def _is_explained(problem: Problem, problems: Iterable[Problem]) -> bool:
+    """Whether something more precise is said about the same value, or about what is inside it."""
+    depth = len(problem.path)
+    return any(other.path[:depth] == problem.path and other.keyword != "oneOf" for other in problems)
+
+
+def mistakes(problems: Iterable[Problem], file: str, line: Callable[[Path], int]) -> list[Mistake]:
+    """*problems* for people. *line* finds the line of a path in *file*."""
+    return [Mistake(file=file, line=line(p.path), path=dotted(p.path), message=p.message) for p in problems]
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -66,7 +84,7 @@ def _validator(schema: str) -> Any:
     return jsonschema_rs.Draft202012Validator(load(schema))
 
 
-def _problems(data: Any, schema: str, not_built: NotBuilt) -> Iterator[tuple[Path, str, str]]:
+def _problems(data: Any, schema: str, not_built: NotBuilt) -> Iterator[Problem]:
     for error in _validator(schema).iter_errors(data):
         path = tuple(error.instance_path)
         rule = _subschema(load(schema), error.schema_path[:-1])
@@ -74,14 +92,14 @@ def _problems(data: Any, schema: str, not_built: NotBuilt) -> Iterator[tuple[Pat
         match keyword:
             case "additionalProperties":
                 for key in error.kind.unexpected:
-                    yield (*path, key), keyword, _unknown(path, key, rule, load(schema), not_built)
+                    yield Problem((*path, key), keyword, _unknown(path, key, rule, load(schema), not_built))
             case "propertyNames":
                 key = error.kind.error.instance
-                yield (*path, key), keyword, f"a key must be {expectation(rule)}"
+                yield Problem((*path, key), keyword, f"a key must be {expectation(rule)}")
             case "required":
-                yield path, keyword, _missing(error.kind.property, rule, load(schema))
+                yield Problem(path, keyword, _missing(error.kind.property, rule, load(schema)))
             case _:
-                yield path, keyword, _wrong(_at(data, path), path, keyword, rule, not_built)
+                yield Problem(path, keyword, _wrong(_at(data, path), path, keyword, rule, not_built))
 
 
 def _subschema(schema: dict[str, Any], path: Iterable[Any]) -> dict[str, Any]:

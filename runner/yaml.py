@@ -87,7 +87,9 @@ def read_like_agent(text: str, file: str) -> Document:
     return _read(text, file, _Dialect(agent_scalar, aliases=False, text_keys=False, first_only=True))
 
 
-_BYTE_ORDER_MARK = "starts with a byte order mark, which the CodeDeploy agent refuses; save the file as UTF-8 without one"
+_BYTE_ORDER_MARK = (
+    "starts with a byte order mark, which the CodeDeploy agent refuses; save the file as UTF-8 without one"
+)
 
 
 def _read(text: str, file: str, dialect: _Dialect) -> Document:
@@ -186,7 +188,9 @@ class _Builder:
     def _alias(self, event: Any, path: Path) -> _Built:
         line = _line(event)
         if not self.dialect.aliases:
-            self._stop(line, path, f"aliases (*{event.anchor}) are refused by the CodeDeploy agent; write the value out")
+            self._stop(
+                line, path, f"aliases (*{event.anchor}) are refused by the CodeDeploy agent; write the value out"
+            )
         if event.anchor not in self._anchors:
             self._stop(line, path, f"*{event.anchor} refers to an anchor that is not above it")
         built = self._anchors[event.anchor]
@@ -285,7 +289,7 @@ def core_scalar(text: str) -> Any:
     """What a plain scalar means in YAML 1.2: `on`, `yes` are text, `0644` is 644. Raises `ValueError` out of range."""
     if text in _CORE_CONSTANTS:
         return _CORE_CONSTANTS[text]
-    if not text[0] in "+-.0123456789":
+    if text[0] not in "+-.0123456789":
         return text
     if _CORE_INTEGER.fullmatch(text):
         return _bounded_integer(text)

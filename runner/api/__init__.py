@@ -1,0 +1,1 @@
+"""What the listener answers. Today: how the runner is, for people and for load balancers."""

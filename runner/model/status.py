@@ -37,12 +37,13 @@ class ChangeState(Value, frozen=True, kw_only=True):
 
 
 class RepositoryState(Value, frozen=True, kw_only=True):
-    """How watching one repository goes."""
+    """How watching one repository goes. *last_seen_at*: when it last answered; *failures*: in a row, since then."""
 
     name: str
     last_seen_at: dt.datetime | None = None
     failures: int = 0
     last_error: str | None = None
+    next_poll_at: dt.datetime | None = None  # known only to the watcher itself
 
 
 class State(Value, frozen=True, kw_only=True):

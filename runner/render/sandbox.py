@@ -82,6 +82,8 @@ def _check(tree: nodes.Node) -> None:
             raise TemplateMistake(f"there is no filter {node.name}; known here: {', '.join(sorted(FILTERS))}")
         if isinstance(node, nodes.Test) and node.name not in _TESTS:
             raise TemplateMistake(f"there is no test {node.name}; known here: {', '.join(sorted(_TESTS))}")
+        if isinstance(node, nodes.CondExpr) and node.expr2 is None:
+            raise TemplateMistake("an `if` in a template needs an `else`")
         waiting += [(child, depth + 1) for child in node.iter_child_nodes()]
 
 
@@ -122,8 +124,12 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    **{"+": operator.add, "-": operator.sub, "*": operator.mul},
-    **{"/": operator.truediv, "//": operator.floordiv, "%": operator.mod},
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
 }
 
 
@@ -215,8 +221,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
 def _environment() -> _Sandbox:
     # Comments and statements begin with a character that YAML cannot hold, so `{#` in a scalar stays plain text.
     environment = _Sandbox(
-        **{"block_start_string": "\0%", "block_end_string": "%\0"},
-        **{"comment_start_string": "\0#", "comment_end_string": "#\0"},
+        block_start_string="\0%",
+        block_end_string="%\0",
+        comment_start_string="\0#",
+        comment_end_string="#\0",
         undefined=StrictUndefined,
         finalize=_show,
         keep_trailing_newline=True,

@@ -1,0 +1,68 @@
+"""Starts a session for the price of a fork: the modules are loaded once, each connection gets a process of its own.
+
+The control side holds the other end of one Unix socket and passes the connections through it as file descriptors, so
+nothing listens anywhere and nobody else can connect. When that socket closes the hub ends; its sessions go on.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import os
+import signal
+import socket
+
+# Loaded here, once, so that no session pays for them.
+from runner.host import session, unpack  # noqa: F401
+from runner.host.wire import Wire
+
+_INT = array.array("i").itemsize
+
+
+def serve(channel_fd: int) -> None:
+    """Fork one session for each descriptor that arrives on the socket *channel_fd*, until its other end is closed."""
+    session.detach(new_session=False)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets ended sessions for us
+    gc.freeze()
+    channel = socket.socket(fileno=channel_fd)
+    while True:
+        connections = _receive(channel)
+        if connections is None:
+            return
+        for connection in connections:
+            _start(connection, channel)
+
+
+def _receive(channel: socket.socket) -> list[int] | None:
+    """The descriptors of the next message, None when the control side is gone."""
+    try:
+        content, ancillary, _, _ = channel.recvmsg(64, socket.CMSG_SPACE(16 * _INT))
+    except OSError:
+        return None
+    if not content:
+        return None
+    fds = array.array("i")
+    for level, kind, raw in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(raw[: len(raw) - len(raw) % _INT])
+    return list(fds)
+
+
+def _start(connection: int, channel: socket.socket) -> None:
+    try:
+        child = os.fork()
+    except OSError:  # no process to be had: the control side sees its connection close, and asks again
+        os.close(connection)
+        return
+    if child:
+        os.close(connection)
+        return
+    status = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        channel.close()
+        session.detach()
+        session.serve(Wire(connection, connection))
+        status = 0
+    finally:
+        os._exit(status)

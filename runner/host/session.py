@@ -1,0 +1,88 @@
+"""One session: serves one connection, one request after the other, each exactly once however often it is asked.
+
+When the control side hangs up, the event in flight still goes on to its end and is recorded; then the session ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from runner.host import event
+from runner.host.feed import Feed
+from runner.host.journal import Journal
+from runner.host.layout import Layout
+from runner.host.lock import GroupLock
+from runner.host.outcome import Failure, failed, now
+from runner.host.request import Request
+from runner.host.wire import Wire
+
+_LOOK_AGAIN = 0.02  # seconds between two attempts to take a lock that another session holds
+
+
+def detach(new_session: bool = True) -> None:
+    """Become independent of the control side: its terminal, its signals, its idea of new files' modes."""
+    if new_session and os.getpid() != os.getsid(0):
+        os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # whoever stops the control side lets the event in flight end
+    os.umask(0o022)
+
+
+def serve(wire: Wire) -> None:
+    """Answer requests until the control side hangs up or sends what is not JSON."""
+    while not wire.gone:
+        try:
+            message = wire.receive()
+        except ValueError:
+            return
+        if message is None:
+            return
+        _answer(wire, message)
+
+
+def _answer(wire: Wire, message: dict[str, Any]) -> None:
+    number = message.get("id")
+    try:
+        request = Request.from_json(message["run"])
+        layout = Layout(request.folder, request.group_id, request.deployment)
+        layout.make()
+        feed = Feed(wire, number or 0, layout.scripts_log, request.offset)
+        outcome = _end_of(request, layout, feed)
+    except (Failure, OSError, KeyError) as error:  # nothing could be recorded, so nothing was run
+        failure = error if isinstance(error, Failure) else Failure("This host cannot keep its journal: {}".format(error))
+        outcome = failed(failure, "", now())
+    else:
+        if outcome is None:
+            return
+        feed.finish()
+    wire.send({"id": number, "end": outcome})
+
+
+def _end_of(request: Request, layout: Layout, feed: Feed) -> dict[str, Any] | None:
+    """The outcome of *request*: recorded, joined, resumed or made. None when the asker left while another ran it."""
+    journal = Journal(layout.journal, request.event, request.attempt)
+    _find_beginning(journal, feed)
+    recorded = journal.outcome()
+    if recorded:
+        return recorded
+    lock = GroupLock(layout.lock)
+    try:
+        while not lock.try_to_take():
+            if feed.wire.is_hung_up():
+                return None
+            _find_beginning(journal, feed)
+            feed.pump()
+            time.sleep(_LOOK_AGAIN)
+        _find_beginning(journal, feed)
+        return journal.outcome() or event.run(request, layout, journal, feed)
+    finally:
+        lock.close()
+
+
+def _find_beginning(journal: Journal, feed: Feed) -> None:
+    began = journal.began()
+    if began:
+        feed.begins_at(began["log"])

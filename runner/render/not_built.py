@@ -1,0 +1,25 @@
+"""Words of the manifest's plan that this version does not know yet: whoever writes one gets told so, not "unknown".
+
+Keys by the dotted path of their mapping, values by the path of the value; `*` is any name or index.
+"""
+
+from runner.schema import NotBuilt
+
+_TRIGGERS = frozenset({"DeploymentReady", "InstanceReady"})
+
+NOT_BUILT: NotBuilt = {
+    "": frozenset({"checks", "function", "service"}),
+    "platform": frozenset({"Lambda", "ECS"}),
+    "revision": frozenset({"image", "github", "bitbucket"}),
+    "revision.s3.pin": frozenset({"digest"}),
+    "rollouts.*.steps.*": frozenset({"scale", "shift", "check", "approve", "retire"}),
+    "rollouts.*.steps.*.hold": frozenset({"checks"}),
+    "deployment_groups.*": frozenset({"approve", "window", "freeze", "load_balancer", "checks"}),
+    "deployment_groups.*.targets": frozenset({"auto_scaling_groups", "ec2", "on_premises"}),
+    "deployment_groups.*.rollback": frozenset({"block_revision", "git"}),
+    "deployment_groups.*.rollback.on.*": frozenset({"alarm"}),
+    "deployment_groups.*.notify.*.on.*": _TRIGGERS,
+    "rollback": frozenset({"block_revision", "git"}),
+    "rollback.on.*": frozenset({"alarm"}),
+    "notify.*.on.*": _TRIGGERS,
+}

@@ -1,0 +1,147 @@
+"""Which names a template sees where, and the rendering of a whole piece of a manifest, scalar by scalar."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from runner.model.revision import Commit
+from runner.model.value import Value
+from runner.render import template
+from runner.render.names import Names, TemplateMistake
+from runner.yaml import core_scalar
+
+Path: TypeAlias = tuple[Any, ...]
+
+
+class Context(Value, frozen=True, kw_only=True):
+    """What a commit brings to its manifests.
+
+    *branch*, *tag*: where the commit was seen; None makes the name undefined. *environment*: the variables that the
+    runner's configuration allows, as `env.NAME`; None when no configuration is at hand, then any name is taken to be
+    there and its value is not checked.
+    """
+
+    commit: Commit
+    branch: str | None = None
+    tag: str | None = None
+    repository: str
+    environment: dict[str, str] | None = {}
+
+
+STAND_IN = Context(
+    commit=Commit(
+        id="0123456789abcdef0123456789abcdef01234567",
+        author="Somebody <somebody@example.com>",
+        message="A commit that stands in for yours\n",
+        time="2000-01-01T00:00:00+00:00",
+    ),
+    branch="main",
+    tag="v1.0.0",
+    repository="repository",
+    environment=None,
+)
+"""For checking manifests where no commit is at hand, so that undefined names are found all the same."""
+
+
+class _AnyName(Names):
+    """Stands for variables that nobody knows here: each holds its own name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> str:
+        return name
+
+
+def application_names(context: Context) -> Names:
+    """The names of a commit, without `application`, `group` and `vars`."""
+    commit = context.commit
+    values: dict[str, Any] = {
+        "commit": Names(
+            {
+                "id": commit.id,
+                "short": commit.id[:10],
+                "author": commit.author,
+                "message": commit.message[: template.MAX_TEXT // 2],
+                "time": commit.time,
+            },
+            "commit",
+        ),
+        "repository": context.repository,
+        "env": _environment(context.environment),
+    }
+    values |= {name: value for name in ("branch", "tag") if (value := getattr(context, name)) is not None}
+    return Names(
+        values, hint="names are commit, branch, tag, repository, application, vars, env and, in a group, group"
+    )
+
+
+def _environment(environment: Mapping[str, str] | None) -> Names:
+    if environment is None:
+        return _AnyName({}, "env")
+    return Names(
+        environment, "env", "the runner's configuration must allow it (template_environment) and it must be set"
+    )
+
+
+class Rendering:
+    """Renders pieces of one manifest. Collects the mistakes, and which paths came out of templates."""
+
+    def __init__(self) -> None:
+        self.mistakes: dict[tuple[Path, str], None] = {}  # an ordered set: one piece may be rendered for several groups
+        self.sources: dict[Path, str] = {}  # path of a rendered scalar: its template
+
+    def render(self, data: Any, path: Path, names: Names) -> Any:
+        """*data* with every scalar rendered; a scalar that fails stays as it is, and is noted. Keys stay as they are."""
+        if isinstance(data, str):
+            return self._scalar(data, path, names)
+        if isinstance(data, dict):
+            return {key: self.render(value, (*path, key), names) for key, value in data.items()}
+        if isinstance(data, list):
+            return [self.render(value, (*path, index), names) for index, value in enumerate(data)]
+        return data
+
+    def variables(self, layers: list[tuple[Path, Any]], names: Names, *, quiet: bool = False) -> Names:
+        """*names* with `vars`: the mappings of *layers*, a later one over an earlier one, rendered in the order written.
+
+        A variable that fails is left out; *quiet*: without a word, because every group will render it again.
+        """
+        merged: dict[str, tuple[Path, Any]] = {}
+        for path, layer in layers:
+            for key, value in (layer if isinstance(layer, dict) else {}).items():
+                merged[key] = ((*path, key), value)
+        known = Names({}, "vars", "a variable sees those written above it")
+        names = Names({**names, "vars": known}, hint=names.hint)
+        for key, (path, value) in merged.items():
+            noted = {} if quiet else self.mistakes
+            try:
+                known[key] = self._text(value, path, names) if isinstance(value, str) else value
+            except TemplateMistake as mistake:
+                noted[path, mistake.message] = None
+        known.hint = "a variable that uses group is known only inside deployment groups" if quiet else ""
+        return names
+
+    def is_uncertain(self, path: Path, context: Context) -> bool:
+        """Whether the value at *path* hangs on variables that are not known here."""
+        return context.environment is None and path in self.sources and "env" in template.names_used(self.sources[path])
+
+    def as_scalar(self, data: Any, path: Path) -> Any:
+        """What the rendered text *data* would mean as a plain scalar of YAML: `2` from "2"."""
+        if path not in self.sources or not isinstance(data, str):
+            return data
+        try:
+            return core_scalar(data)
+        except ValueError:
+            return data
+
+    def _scalar(self, text: str, path: Path, names: Names) -> str:
+        try:
+            return self._text(text, path, names)
+        except TemplateMistake as mistake:
+            self.mistakes[path, mistake.message] = None
+            return text
+
+    def _text(self, text: str, path: Path, names: Names) -> str:
+        if not template.is_template(text):
+            return text
+        self.sources[path] = text
+        return template.render(text, names)

@@ -1,0 +1,249 @@
+"""Config in, running program out: the one room that knows every adapter by name.
+
+Heavy libraries are imported by the properties that need them, so that a verb pays only for what it uses.
+"""
+
+import asyncio
+import datetime as dt
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner import config as configuration
+from runner.config import Config, RepositoryConfig
+from runner.errors import UserError
+from runner.model.deployment import Deployment
+from runner.model.status import RepositoryState
+from runner.model.target import Host
+from runner.model.work import PreparationFailed, Prepared
+from runner.plan.lifecycle import server_in_place
+
+if TYPE_CHECKING:
+    from runner.execute.driver import Driver
+    from runner.flow import Flow
+    from runner.notify.outbox import Outbox
+    from runner.service import Service
+    from runner.sources.all import AllSources
+    from runner.store.logs import LogFiles
+    from runner.store.store import Store
+
+CONFIG_FILE = "penstock.toml"
+GRACE_FOR_MESSAGES = 5.0  # seconds in which a verb that is done still tries to deliver notifications
+
+
+def now() -> dt.datetime:
+    """The clock of the running program."""
+    return dt.datetime.now(dt.UTC)
+
+
+def state_folder(named: Path | None, environ: Mapping[str, str]) -> Path:
+    """`--state`, else `PENSTOCK_STATE`, else the user's state folder."""
+    if named is not None:
+        return named.absolute()
+    if environ.get("PENSTOCK_STATE"):
+        return Path(environ["PENSTOCK_STATE"]).absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("penstock"))
+
+
+def config_file(named: Path | None) -> Path | None:
+    """`--config`, else `penstock.toml` in the current folder, else none. Raises `UserError` when the named one is missing."""
+    if named is not None:
+        if not named.is_file():
+            raise UserError(f"there is no configuration file {named}")
+        return named
+    here = Path(CONFIG_FILE)
+    return here if here.is_file() else None
+
+
+def open_runner(*, config: Path | None, state: Path | None, checkout: RepositoryConfig | None = None) -> "Runner":
+    """A runner on one state folder. *checkout*: a repository to know beside the configured ones."""
+    loaded = configuration.load(config_file(config))
+    return Runner(loaded, state_folder(state, os.environ), checkout)
+
+
+class Runner:
+    """All rooms, introduced to each other, each built when it is first entered."""
+
+    def __init__(self, config: Config, folder: Path, checkout: RepositoryConfig | None = None) -> None:
+        self.config, self.folder = config, folder
+        self.repositories = (*config.repositories, *([checkout] if checkout else []))
+
+    @cached_property
+    def store(self) -> "Store":
+        from runner.store.store import Store
+
+        return Store(self.folder, server_in_place())
+
+    @cached_property
+    def logs(self) -> "LogFiles":
+        from runner.store.logs import LogFiles
+
+        return LogFiles(self.folder / "logs")
+
+    @cached_property
+    def sources(self) -> "AllSources":
+        from runner.sources.all import AllSources
+
+        return AllSources(self.repositories, self.folder)
+
+    @cached_property
+    def service(self) -> "Service":
+        from runner.service import Service
+
+        return Service(self.store, self.hosts, now)
+
+    @cached_property
+    def flow(self) -> "Flow":
+        from runner.flow import Flow
+
+        allowed = {name: os.environ[name] for name in self.config.template_environment if name in os.environ}
+        return Flow(self.store, self.sources, self.hosts, allowed, now)
+
+    def hosts(self) -> tuple[Host, ...]:
+        return self.config.hosts
+
+    def close(self) -> None:
+        if "store" in self.__dict__:
+            self.store.close()
+
+    @contextmanager
+    def driving(self) -> Iterator[None]:
+        """Hold the state folder: only one process drives it. Raises `StateFolderBusy`, which names the other."""
+        from runner.store.lock import driver_lock
+
+        self.store  # noqa: B018 - makes the folder, and says early when it cannot be written
+        with driver_lock(self.folder):
+            yield
+
+    async def drive(self, until: Callable[[], bool]) -> bool:
+        """Drive deployments in this process until *until* says that it is enough. False: told to stop before that.
+
+        Must be called inside `driving`.
+        """
+        driver, outbox = self._driver(), self._outbox()
+        with _told_to_stop(driver.drain):
+            driving = asyncio.create_task(driver.run())
+            posting = asyncio.create_task(outbox.run())
+            enough = False
+            try:
+                while not driving.done() and not enough:
+                    await asyncio.wait({driving}, timeout=0.05)
+                    enough = await asyncio.to_thread(until)
+                driver.drain()
+                await driving
+                if enough:
+                    await self._until_told(GRACE_FOR_MESSAGES)
+            finally:
+                await _cancelled(posting)
+        return enough
+
+    async def _until_told(self, seconds: float) -> None:
+        """Give the outbox a moment: what is not delivered by then waits for the next process."""
+        for _ in range(int(seconds / 0.05)):
+            due = await asyncio.to_thread(self.store.next_message_at)
+            if due is None or due > now():
+                return
+            await asyncio.sleep(0.05)
+
+    async def serve(self, listen: str | None, ready: Callable[[str | None], None] = lambda address: None) -> None:
+        """Watch, act, drive, notify and listen until SIGTERM or SIGINT. Must be called inside `driving`.
+
+        *ready* is told the listener's address (None without one) once everything runs.
+        """
+        driver, outbox = self._driver(), self._outbox()
+        work = [outbox.run(), self.flow.run(driver.wake), *self._watchers()]
+        if address := listen or self.config.listen:
+            from runner.api.listener import listener
+
+            work.append(listener(address, self._health, ready))
+        background = [asyncio.create_task(each) for each in work]
+        if not address:
+            ready(None)
+        try:
+            with _told_to_stop(driver.drain):
+                driving = asyncio.create_task(driver.run())
+                done, _ = await asyncio.wait({driving, *background}, return_when=asyncio.FIRST_COMPLETED)
+                driver.drain()
+                await driving
+                for task in done - {driving}:
+                    task.result()  # something ended by itself that never should: say why
+        finally:
+            await _cancelled(*background)
+
+    async def poll(self) -> tuple[RepositoryState, ...]:
+        """Ask every configured repository once, side by side, and act on what changed."""
+        from runner.watch.poll import Poller
+
+        watched = [(each, self.sources.repository(each.name)) for each in self.config.repositories]
+        poller = Poller(watched, clock=now, tell=self.store.repository_went)
+        states = await poller.poll_once(lambda name, heads: self.flow.observe(name, heads, "poll"))
+        await self.flow.act_on_pending()
+        return states
+
+    def _watchers(self) -> "Iterator[Coroutine[Any, Any, None]]":
+        from runner.watch.files import FileWatcher
+        from runner.watch.poll import Poller
+
+        watched = [(each, self.sources.repository(each.name)) for each in self.config.repositories]
+        if polled := [each for each in watched if each[0].watch == "poll"]:
+            poller = Poller(polled, clock=now, tell=self.store.repository_went)
+            yield poller.run(lambda name, heads: self.flow.observe(name, heads, "poll"))
+        if local := [each for each in watched if each[0].watch == "files"]:
+            watcher = FileWatcher(local, clock=now, tell=self.store.repository_went)
+            yield watcher.run(lambda name, heads: self.flow.observe(name, heads, "files"))
+
+    def _driver(self) -> "Driver":
+        from runner.execute.driver import Driver
+        from runner.execute.prepare import prepare
+        from runner.platforms.server.platform import ServerPlatform
+
+        def prepared(deployment: Deployment) -> Prepared | PreparationFailed:
+            return prepare(deployment, self.sources, self.hosts)
+
+        return Driver(self.store, ServerPlatform(), prepared, self.logs, server_in_place(), now)
+
+    def _outbox(self) -> "Outbox":
+        from runner.notify.outbox import Outbox
+        from runner.notify.router import Router
+
+        return Outbox(self.store, Router(self.config.notifiers), clock=now)
+
+    def _health(self) -> dict[str, Any]:
+        state = self.store.state()
+        failing = [each.name for each in state.repositories if each.failures]
+        return {
+            "status": "ok",
+            "active_deployments": [group.active.id for group in state.groups if group.active],
+            "repositories_failing": failing,
+            "undelivered_notifications": state.undelivered,
+        }
+
+
+@contextmanager
+def _told_to_stop(stop: Callable[[], None]) -> Iterator[None]:
+    """The first SIGTERM or SIGINT calls *stop*; a second SIGINT interrupts as usual."""
+    loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _cancelled(*tasks: "asyncio.Task[None]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
