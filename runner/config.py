@@ -4,8 +4,16 @@ Secrets are references (`env:NAME`, `file:PATH`); they are looked up when they a
 """
 
 import datetime as dt
-from typing import Literal
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
 
+from runner import schema, toml
+from runner.errors import InvalidFiles, Mistake, UserError
+from runner.log import Secret
+from runner.model.duration import parse_duration
 from runner.model.target import Host
 from runner.model.value import Value
 
@@ -54,3 +62,201 @@ class Config(Value, frozen=True, kw_only=True):
     listen: str | None = None  # HOST:PORT
     template_environment: tuple[str, ...] = ()
     keep_bundles: int = 20  # bundles kept in the cache beside those in use
+
+
+NOT_BUILT: schema.NotBuilt = {
+    "": frozenset({"database", "load_balancers", "api_keys", "roles", "people", "approvals"}),
+    "hosts.*": frozenset({"address", "user", "port"}),
+    "hosts.*.transport": frozenset({"ssh", "agent"}),
+    "repositories.*": frozenset({"webhook_secret"}),
+    "repositories.*.watch": frozenset({"webhook"}),
+}
+
+
+def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in *file*; the defaults when it is None. `PENSTOCK_LISTEN` of *environ* overrides `listen`.
+
+    Relative paths start at the folder of *file*. Raises `InvalidFiles` with every mistake, `UserError` when the file
+    cannot be read.
+    """
+    data = {} if file is None else _checked(file)
+    folder = Path() if file is None else file.absolute().parent
+    return Config(
+        file=None if file is None else str(file),
+        repositories=tuple(_repository(name, each, folder) for name, each in data.get("repositories", {}).items()),
+        hosts=tuple(_host(name, each, folder) for name, each in data.get("hosts", {}).items()),
+        notifiers=tuple(_notifier(name, each, folder) for name, each in data.get("notifiers", {}).items()),
+        listen=_listen(environ, data.get("listen")),
+        template_environment=tuple(data.get("template_environment", ())),
+        keep_bundles=data.get("keep_bundles", 20),
+    )
+
+
+def check(file: Path) -> list[Mistake]:
+    """Every mistake of *file*; empty when all is well. Raises `UserError` when the file cannot be read."""
+    try:
+        _checked(file)
+    except InvalidFiles as error:
+        return list(error.mistakes)
+    return []
+
+
+def secret(reference: str, environ: Mapping[str, str] = os.environ) -> Secret:
+    """What `env:NAME` or `file:PATH` refers to, now. A file's last line break is not part of the secret.
+
+    Raises `UserError` when it is not there, without ever showing it.
+    """
+    kind, _, name = reference.partition(":")
+    match kind:
+        case "env":
+            if not environ.get(name):
+                raise UserError(
+                    f"the secret {reference} is missing: the environment variable {name} is not set or empty"
+                )
+            return Secret(environ[name])
+        case "file":
+            return _secret_file(reference, Path(name))
+        case _:
+            raise UserError("a secret must be a reference, env:NAME or file:PATH")
+
+
+def _secret_file(reference: str, path: Path) -> Secret:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UserError(f"the secret {reference} cannot be read: {reason}") from error
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise UserError(f"the secret {reference} is empty")
+    return Secret(text)
+
+
+def _checked(file: Path) -> dict[str, Any]:
+    text = _text(file)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidFiles([toml.syntax_mistake(str(file), text, error)]) from error
+    dates = _dates(data)
+    dated = {problem.path for problem in dates}
+    others = schema.check(data, "config", not_built=NOT_BUILT)
+    problems = dates + [problem for problem in others if problem.path not in dated]
+    lines = toml.Lines(text)
+    mistakes = schema.mistakes(problems, str(file), lines.line)
+    mistakes += [
+        Mistake(file=str(file), line=lines.line(("repositories", name)), path=f"repositories.{name}", message=message)
+        for name, message in _contradictions(data if not problems else {})
+    ]
+    if mistakes:
+        raise InvalidFiles(mistakes)
+    return data
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidFiles([Mistake(file=str(file), line=0, path="", message="is not UTF-8 text")]) from error
+    except OSError as error:
+        raise UserError(f"the configuration {file} cannot be read: {error.strerror}") from error
+
+
+def _dates(data: Any, path: schema.Path = ()) -> list[schema.Problem]:
+    """TOML has dates, JSON Schema has not, and no key of ours is one: they are noted, and taken out of *data*."""
+    found = []
+    for key, value in list(data.items() if isinstance(data, dict) else enumerate(data)):
+        if isinstance(value, (dict, list)):
+            found += _dates(value, (*path, key))
+        elif isinstance(value, (dt.date, dt.time)):
+            found.append(schema.Problem((*path, key), "type", "expected no date; put text in quotes"))
+            data[key] = ""
+    return found
+
+
+def _contradictions(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with a repository as a whole: its name, and why."""
+    found = []
+    for name, repository in data.get("repositories", {}).items():
+        if "branch" in repository and "branches" in repository:
+            found.append((name, "has both branch and branches; write one of them"))
+        if "private_key_passphrase" in repository and "private_key" not in repository:
+            found.append((name, "has a private_key_passphrase but no private_key"))
+        if repository.get("watch") == "files" and _is_remote(repository["url"]):
+            found.append((name, 'watch = "files" needs a repository of this machine; use watch = "poll"'))
+    return found
+
+
+def _repository(name: str, data: dict[str, Any], folder: Path) -> RepositoryConfig:
+    branches = data.get("branch", data.get("branches"))
+    return RepositoryConfig(
+        name=name,
+        url=_url(data["url"], folder),
+        watch=data.get("watch", "poll"),
+        branches=("main", "master") if branches is None else _globs(branches),
+        tags=_globs(data.get("tags", [])),
+        interval=parse_duration(data.get("interval", "60s")),
+        credentials=_credentials(data, folder),
+        ca_file=_path(data.get("ca_file"), folder),
+    )
+
+
+def _credentials(data: dict[str, Any], folder: Path) -> Credentials | None:
+    credentials = Credentials(
+        username=data.get("username"),
+        password=_reference(data.get("password"), folder),
+        private_key=_path(data.get("private_key"), folder),
+        private_key_passphrase=_reference(data.get("private_key_passphrase"), folder),
+    )
+    return credentials if credentials != Credentials() else None
+
+
+def _host(name: str, data: dict[str, Any], folder: Path) -> Host:
+    return Host(
+        name=name,
+        transport=data.get("transport", "local"),
+        folder=str(_path(data["folder"], folder)),
+        tags=data.get("tags", {}),
+        environment=data.get("environment", {}),
+    )
+
+
+def _notifier(name: str, data: dict[str, Any], folder: Path) -> NotifierConfig:
+    return NotifierConfig(name=name, url=data["url"], secret=_reference(data.get("secret"), folder))
+
+
+def _globs(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _is_remote(url: str) -> bool:
+    """`scheme://...` but file, or `user@host:path` (git's rule: a colon before any slash)."""
+    if "://" in url:
+        return not url.startswith("file://")
+    return ":" in url.split("/", 1)[0]
+
+
+def _url(url: str, folder: Path) -> str:
+    """A path becomes absolute; a URL stays as it is."""
+    return url if "://" in url or _is_remote(url) else str(_path(url, folder))
+
+
+def _path(path: str | None, folder: Path) -> str | None:
+    return None if path is None else os.path.normpath(folder / Path(path).expanduser())
+
+
+def _reference(reference: str | None, folder: Path) -> str | None:
+    """A secret in a file, by a path that holds wherever the runner is started."""
+    if reference is None or not reference.startswith("file:"):
+        return reference
+    return f"file:{_path(reference.removeprefix('file:'), folder)}"
+
+
+def _listen(environ: Mapping[str, str], configured: str | None) -> str | None:
+    listen = environ.get("PENSTOCK_LISTEN") or configured
+    if listen is None:
+        return None
+    host, colon, port = listen.rpartition(":")
+    if not host or not colon or not port.isdecimal() or int(port) > 65_535:
+        raise UserError(f"{listen!r} is no address to listen on; expected HOST:PORT, such as 127.0.0.1:8300")
+    return listen

@@ -135,6 +135,27 @@ class Notifier(Protocol):
         ...
 
 
+class OutboxStore(Protocol):
+    """Where messages wait until they are delivered. Every method is one transaction, and may block.
+
+    Messages to one destination are delivered in order: only the oldest of each that still waits, its *head*, counts below.
+    """
+
+    def due_messages(self, now: dt.datetime, limit: int) -> list[Message]:
+        """The heads whose time has come, oldest first, at most *limit*. A new message's time has come."""
+        ...
+
+    def next_message_at(self) -> dt.datetime | None:
+        """When the next head is due, be it in the past; None when no message waits."""
+        ...
+
+    def message_sent(self, message_id: int, at: dt.datetime) -> None: ...
+
+    def message_failed(self, message_id: int, error: str, retry_at: dt.datetime | None) -> None:
+        """Due again at *retry_at*; None: given up, kept with its *error*, and the next of its destination becomes head."""
+        ...
+
+
 class Watcher(Protocol):
     """Sees that refs moved. Emits observations, deploys nothing."""
 

@@ -1,7 +1,7 @@
 """Data against one of the shipped JSON Schemas, with messages that are our own: short, with a line and the nearest key.
 
-The schemas carry two keywords for people: `x-expected` says in words what a value should be, `x-missing` what to do
-when it is not there. Knows nothing of what the data means.
+The schemas carry three keywords of our own: `x-expected` says in words what a value should be, `x-missing` what to do
+when it is not there, `x-secret` that the value must not be shown. Knows nothing of what the data means.
 """
 
 import difflib
@@ -162,6 +162,8 @@ def _wrong(value: Any, path: Path, keyword: str, rule: dict[str, Any], not_built
 
 
 def _expected(rule: dict[str, Any], value: Any) -> str:
+    if rule.get("x-secret"):
+        return f"expected {expectation(rule)}"  # the value may be a secret
     return f"expected {expectation(rule)}, not {describe(value)}"
 
 
@@ -197,8 +199,8 @@ def _bounds(rule: dict[str, Any]) -> str:
         return f" up to {rule['maximum']}"
     if rule.get("minItems") or rule.get("minLength") or rule.get("minProperties"):
         return " that is not empty"
-    if "maxItems" in rule or "maxLength" in rule:
-        return f" of at most {rule.get('maxItems', rule.get('maxLength'))}"
+    if "maxLength" in rule:
+        return f" of at most {rule['maxLength']} characters"
     return ""
 
 

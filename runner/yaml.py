@@ -7,7 +7,7 @@ cost is bounded, and so that every mistake knows its line. Knows nothing of what
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import yaml
 
@@ -129,10 +129,9 @@ class _Builder:
         except _Stop:
             pass
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            mark = error.problem_mark
             last = len(text.rstrip().splitlines())  # the parser stands behind the end when something is left open
-            line = min(mark.line + 1, last) if mark else 0
-            self._mistake(line, (), f"not valid YAML: {error.problem or error.context}")
+            self._mistake(min(mark.line + 1, last) if mark else 0, (), f"not valid YAML: {error.problem}")
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, max(error.position, 0)) + 1
             self._mistake(line, (), f"not valid YAML: the character {_code(error.character)} is not allowed")
@@ -152,7 +151,7 @@ class _Builder:
             if not isinstance(event, yaml.DocumentStartEvent):
                 continue
             if built is not None:
-                self._stop(event.start_mark.line + 1, (), "a second document starts here; one file is one document")
+                self._stop(_line(event), (), "a second document starts here; one file is one document")
             built = self._node(next(self._events), ())
             if self.dialect.first_only:
                 break
@@ -243,7 +242,7 @@ class _Builder:
     def _key(self, event: Any, path: Path, mapping: Place) -> Any:
         line = _line(event)
         if not isinstance(event, yaml.ScalarEvent):
-            self._stop(line, path, "a key must be text")
+            self._stop(line, path, "a key must be text, and text that begins with { or [ needs quotes")
         self._count(1, event, path)
         key = self._scalar(event, path)[0]
         if event.value == "<<" and event.implicit[0]:
@@ -259,7 +258,7 @@ class _Builder:
     def _mistake(self, line: int, path: Path, message: str) -> None:
         self.mistakes.append(Mistake(file=self.file, line=line, path=dotted(path), message=message))
 
-    def _stop(self, line: int, path: Path, message: str) -> Any:
+    def _stop(self, line: int, path: Path, message: str) -> NoReturn:
         self._mistake(line, path, message)
         raise _Stop
 

@@ -33,9 +33,7 @@ def run(request: Request, layout: Layout, journal: Journal, feed: Feed) -> str:
     return "Ran the scripts of {}.".format(found.deployment) if found.deployment != request.deployment else ""
 
 
-def _run_one(
-    number: int, found: Scripts, request: Request, layout: Layout, journal: Journal, feed: Feed
-) -> Entry:
+def _run_one(number: int, found: Scripts, request: Request, layout: Layout, journal: Journal, feed: Feed) -> Entry:
     """Run script *number* until its end is recorded: again from its start, if its keeper was killed."""
     script = found.scripts[number]
     for _ in range(len(journal.script_starts(number)), _MOST_STARTS):

@@ -60,7 +60,7 @@ def _start(connection: int, channel: socket.socket) -> None:
     status = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        channel.close()
+        session.occupy_standard_streams(channel.detach())
         session.detach()
         session.serve(Wire(connection, connection))
         status = 0

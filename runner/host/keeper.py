@@ -103,7 +103,7 @@ def _run(job: Job, limits: Limits, printer: _Printer) -> None:
     script = job.script
     _make_executable(job)
     deadline = time.monotonic() + script.timeout
-    woken, wake = _wake_on_child_exit()
+    woken = _wake_on_child_exit()
     pid, streams = _spawn(job, printer)
     status, in_time = _wait(pid, streams, woken, deadline, limits)
     signal.set_wakeup_fd(-1)
@@ -129,14 +129,14 @@ def _make_executable(job: Job) -> None:
         raise Failure(message, SCRIPT_NOT_EXECUTABLE) from error
 
 
-def _wake_on_child_exit() -> tuple[int, int]:
+def _wake_on_child_exit() -> int:
     """A pipe that becomes readable when a child ends; a poll on the outputs alone would miss it."""
     woken, wake = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    return woken, wake
+    return woken
 
 
 def _spawn(job: Job, printer: _Printer) -> tuple[int, dict[int, _Stream]]:
@@ -180,9 +180,7 @@ def _execute(command: list[str], environment: dict[str, str], out: int, err: int
 _NO_SHEBANG = 8  # ENOEXEC
 
 
-def _wait(
-    pid: int, streams: dict[int, _Stream], woken: int, deadline: float, limits: Limits
-) -> tuple[int, bool]:
+def _wait(pid: int, streams: dict[int, _Stream], woken: int, deadline: float, limits: Limits) -> tuple[int, bool]:
     """Log the script's output until it has ended. Leaves in *streams* what others still hold open shortly after that.
 
     Returns its wait status and whether it ended by itself before *deadline*; if not, its whole process group is ended.

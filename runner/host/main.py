@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -17,7 +18,9 @@ def main(arguments: list[str]) -> int:
         from runner.host.wire import Wire
 
         session.detach()
-        session.serve(Wire(0, 1))
+        source, sink = os.dup(0), os.dup(1)
+        session.occupy_standard_streams(0, 1)
+        session.serve(Wire(source, sink))
         return 0
     sys.stderr.write("usage: hub | session\n")
     return 2

@@ -31,6 +31,15 @@ def detach(new_session: bool = True) -> None:
     os.umask(0o022)
 
 
+def occupy_standard_streams(*fds: int) -> None:
+    """Point the descriptors *fds* at nothing, so that no file of ours ever gets the number of a standard stream."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in fds:
+        os.dup2(nothing, fd)
+    if nothing > 2:
+        os.close(nothing)
+
+
 def serve(wire: Wire) -> None:
     """Answer requests until the control side hangs up or sends what is not JSON."""
     while not wire.gone:
@@ -52,7 +61,9 @@ def _answer(wire: Wire, message: dict[str, Any]) -> None:
         feed = Feed(wire, number or 0, layout.scripts_log, request.offset)
         outcome = _end_of(request, layout, feed)
     except (Failure, OSError, KeyError) as error:  # nothing could be recorded, so nothing was run
-        failure = error if isinstance(error, Failure) else Failure("This host cannot keep its journal: {}".format(error))
+        failure = (
+            error if isinstance(error, Failure) else Failure("This host cannot keep its journal: {}".format(error))
+        )
         outcome = failed(failure, "", now())
     else:
         if outcome is None:

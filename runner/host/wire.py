@@ -54,9 +54,10 @@ class Wire:
 
     def send(self, message: dict[str, Any], patience: float = 600.0) -> None:
         """Send *message*, waiting up to *patience* seconds at a time for a slow other side before giving it up."""
-        while not self.offer(message) or not self._push():
-            if not self._wait(self.sink, select.POLLOUT, patience):
-                self.gone = True
+        while not self.offer(message):
+            self._wait_for_room(patience)
+        while not self._push():
+            self._wait_for_room(patience)
 
     def is_hung_up(self) -> bool:
         """Whether the other side has closed the connection, as far as can be told without reading from it."""
@@ -79,6 +80,10 @@ class Wire:
             except OSError:
                 self.gone = True
         return True
+
+    def _wait_for_room(self, patience: float) -> None:
+        if not self._wait(self.sink, select.POLLOUT, patience):
+            self.gone = True
 
     @staticmethod
     def _wait(fd: int, events: int, seconds: float | None) -> bool:

@@ -18,6 +18,7 @@ class Job(Value, frozen=True, kw_only=True):
     revision: Revision
     bundle: Bundle
     appspec: AppSpec
+    appspec_file: str = "appspec.yml"  # its path inside the bundle
     file_exists_behavior: FileExistsBehavior = "DISALLOW"
 
 

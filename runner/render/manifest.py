@@ -10,15 +10,14 @@ from typing import Any, TypeAlias
 from runner import schema, yaml
 from runner.errors import InvalidFiles, Mistake, dotted
 from runner.model.manifest import Manifest
+from runner.render.context import STAND_IN, Context
 from runner.render.names import Names
 from runner.render.not_built import NOT_BUILT
-from runner.render.scopes import STAND_IN, Context, Rendering, application_names
+from runner.render.scopes import Rendering, application_names
 from runner.render.settings import Settings
 from runner.render.template import is_template
 
 Path: TypeAlias = tuple[Any, ...]
-
-__all__ = ["STAND_IN", "Context", "check", "read"]
 
 
 def read(files: Mapping[str, str], context: Context) -> tuple[Manifest, ...]:

@@ -61,7 +61,7 @@ _ALLOWED = (
     *(nodes.And, nodes.Or, nodes.Not, nodes.Neg, nodes.Pos),
     *(nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Concat),
 )
-_REFUSED = {
+_REFUSED: dict[type[nodes.Node], str] = {
     nodes.Call: "calls are not supported; filters are: {{ branch | lower }}",
     nodes.Pow: "** is not supported",
     nodes.Dict: "mappings are not supported",

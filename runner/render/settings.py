@@ -30,6 +30,7 @@ class Settings:
         self.views = views
         self.report = report
         self.own_rollouts = list(data.get("rollouts", {}))
+        self.notified = [entry.get("groups", []) for entry in data.get("notify", [])]
 
     def manifest(self) -> Manifest:
         groups = {name: self._group(name, view) for name, view in self.views.items()}
@@ -91,12 +92,11 @@ class Settings:
         return order.order(after)
 
     def _check_notified(self) -> None:
-        for name, view in self.views.items():
-            for index, entry in enumerate(view.get("notify", [])):
-                for position, group in enumerate((entry or {}).get("groups", [])):
-                    if group not in self.views:
-                        message = f"there is no deployment group {group}{did_you_mean(group, self.views)}"
-                        self.report(("notify", index, "groups", position), message)
+        for index, groups in enumerate(self.notified):
+            for position, group in enumerate(groups):
+                if group not in self.views:
+                    message = f"there is no deployment group {group}{did_you_mean(group, self.views)}"
+                    self.report(("notify", index, "groups", position), message)
 
     def _revision(self, s3: dict[str, Any]) -> S3Location:
         bundle_type = s3.get("bundle_type") or _bundle_type(s3["key"])

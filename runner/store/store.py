@@ -297,6 +297,13 @@ class Store:
         with self._db.read() as tx:
             return reading.deployments(tx, *where, limit=limit)
 
+    def ids_beginning(self, prefix: str, limit: int = 5) -> list[str]:
+        """IDs of deployments that begin with *prefix*, newest first."""
+        d = t.deployments.c
+        query = sa.select(d.id).where(d.id.startswith(prefix, autoescape=True)).order_by(d.number.desc())
+        with self._db.read() as tx:
+            return list(tx.execute(query.limit(limit)).scalars())
+
     def targets(self, deployment_id: str) -> list[Target]:
         """The targets of a deployment, in deployment order; none before it has begun."""
         with self._db.read() as tx:

@@ -96,7 +96,14 @@ class Folder:
             for what in ("File", "Dir")
             for how in ("Created", "Deleted", "Moved", "Modified")
         ]
-        handler = _Handler(directory, self._moved)
+        moved = self._moved
+
+        class Handler(events.FileSystemEventHandler):
+            def dispatch(self, event: "FileSystemEvent") -> None:
+                if may_move_refs(event, directory):
+                    moved()
+
+        handler = Handler()
         try:
             observer.schedule(handler, str(directory), event_filter=kinds)
             observer.schedule(handler, str(directory / "refs"), recursive=True, event_filter=kinds)
@@ -107,26 +114,19 @@ class Folder:
         return observer
 
 
-class _Handler:
-    """What watchdog calls. Duck-typed, so that importing this module does not import watchdog."""
+def may_move_refs(event: "FileSystemEvent", directory: Path) -> bool:
+    """Whether the refs of the git directory *directory* may be others after *event*."""
+    if event.is_directory and event.event_type == "modified":
+        return False  # says only that something inside has changed, and that has an event of its own
+    return any(_holds_refs(Path(str(path)), directory) for path in (event.src_path, event.dest_path) if path)
 
-    def __init__(self, directory: Path, moved: Callable[[], None]) -> None:
-        self._directory = directory
-        self._moved = moved
 
-    def dispatch(self, event: "FileSystemEvent") -> None:
-        if event.is_directory and event.event_type == "modified":
-            return  # says only that something inside has changed, and that has an event of its own
-        if any(self._tells(str(path)) for path in (event.src_path, event.dest_path) if path):
-            self._moved()
-
-    def _tells(self, text: str) -> bool:
-        path = Path(text)
-        if path.suffix == ".lock":
-            return False  # git writes a lock file first and renames it when all is well
-        if path == self._directory or self._directory / "refs" in (path, *path.parents):
-            return True
-        return path.parent == self._directory and path.name in _TELLING
+def _holds_refs(path: Path, directory: Path) -> bool:
+    if path.suffix == ".lock":
+        return False  # git writes a lock file first and renames it when all is well
+    if path == directory or directory / "refs" in (path, *path.parents):
+        return True
+    return path.parent == directory and path.name in _TELLING
 
 
 def _inode(path: Path) -> tuple[int, int]:

@@ -12,7 +12,7 @@ _TAG = "refs/tags/"
 def selected(heads: Mapping[str, str], config: RepositoryConfig) -> dict[str, str]:
     """The *heads* (full ref name to commit ID) that match *branches* or *tags* of *config*; all else is left out.
 
-    `*` and `?` stay within one part of a name, `**` crosses `/`: `release/*` takes release/1, not release/1/fix.
+    `*` and `?` stay within one part of a name, `**` crosses `/`: `release/*` takes release/1, not release/2/fix.
     """
     return {ref: commit_id for ref, commit_id in heads.items() if _is_selected(ref, config)}
 

@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh Debian 12 with python3 (3.11 or later, with venv), git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test install dev lint types floors wheel bench docs clean
+
+demo: install    ## deploy a small application for real, break it, and watch it being rolled back
+	@$(BIN)/python demo/run.py
+
+test: dev        ## the whole suite; installs what it needs
+	@scripts/debian-packages
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+install: $(VENV)/installed
+dev: $(VENV)/dev-installed
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Penstock needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version). Say PYTHON=... to use another."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "The venv module is missing: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/dev-installed: $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+lint: dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: dev
+	@$(BIN)/mypy
+
+floors: dev      ## what may import what; the map is in pyproject.toml
+	@$(BIN)/lint-imports
+
+wheel: dev       ## build it, install it into an empty environment, run the tests there
+	@scripts/test-wheel
+
+bench: dev       ## figures beside their floors; never a test
+	@$(BIN)/python -m benchmarks
+
+docs: dev        ## the generated pages and pictures
+	@$(BIN)/python scripts/manifest_reference.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

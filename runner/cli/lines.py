@@ -1,0 +1,110 @@
+"""Progress as plain lines, one fact each: for logs, pipes and dumb terminals."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TextIO
+
+from runner.cli.board import Board, Rollout, why
+from runner.cli.words import between, clock, count, listed, one_line, span
+from runner.model.journal import Entry
+
+_QUIET = {
+    "deployment queued",
+    "preparation started",
+    "target started",
+    "lifecycle event started",
+    "lifecycle event succeeded",
+}
+"""Kinds that are shown only to those who want to know everything."""
+
+
+class Lines:
+    """Writes a line for every entry that tells something new; *verbose*: for every entry."""
+
+    def __init__(self, board: Board, out: TextIO, *, verbose: bool = False) -> None:
+        self._board, self._out, self._verbose = board, out, verbose
+
+    def show(self, entries: Sequence[Entry]) -> None:
+        for line in self.lines(entries):
+            print(line, file=self._out, flush=True)
+
+    def tick(self) -> None:
+        """Lines stand still."""
+
+    def close(self) -> None:
+        """Nothing to clean up."""
+
+    def lines(self, entries: Sequence[Entry]) -> Iterator[str]:
+        """The lines for entries that the board has taken into account already."""
+        for (deployment_id, skipped), some in groupby(entries, lambda e: (e.deployment_id, e.kind == "target skipped")):
+            rollout = self._board.rollouts[deployment_id]
+            if skipped:
+                yield _skipped(rollout, list(some))
+                continue
+            for entry in some:
+                if self._verbose or entry.kind not in _QUIET:
+                    yield _line(rollout, entry)
+
+
+def _line(rollout: Rollout, entry: Entry) -> str:
+    words = [clock(entry.at), rollout.id, rollout.place, entry.target, entry.lifecycle_event]
+    return " ".join([*(word for word in words if word), one_line(_said(rollout, entry))])
+
+
+def _skipped(rollout: Rollout, entries: list[Entry]) -> str:
+    names = [entry.target or "" for entry in entries]
+    return f"{clock(entries[0].at)} {rollout.id} {rollout.place} {count(len(names), 'host')} skipped: {listed(names, 8)}"
+
+
+def _said(rollout: Rollout, entry: Entry) -> str:
+    details = entry.details
+    match entry.kind:
+        case "deployment created":
+            return _created(rollout)
+        case "deployment waiting":
+            return str(details.get("reason", "waits")) + _until(rollout)
+        case "deployment started":
+            return f"started: {count(rollout.total, 'host')}, {rollout.configuration}"
+        case "deployment succeeded":
+            return f"succeeded in {between(rollout.started_at, entry.at)}"
+        case "deployment failed" | "deployment stopped":
+            return _ended(entry)
+        case "target succeeded":
+            return f"succeeded in {between(rollout.host(entry.target or '').started_at, entry.at)}"
+        case "lifecycle event failed":
+            return f"failed: {why(entry)}"
+        case "hold started":
+            return _holds(rollout, entry)
+        case "hold ended":
+            return "hold ended" + (" on request" if details.get("continued_on_request") else "")
+        case "stop requested":
+            wishes = {True: ", with rollback", False: ", without rollback"}
+            return "stop requested" + wishes.get(details.get("rollback"), "")
+        case "rollback triggered" | "rollback impossible":
+            return f"{entry.kind}: {details.get('message', '')}"
+    if entry.target is not None:
+        return entry.kind.rpartition(" ")[2]
+    return entry.kind.removeprefix("deployment ")
+
+
+def _created(rollout: Rollout) -> str:
+    if rollout.rolls_back:
+        return f"created: rolls back {rollout.rolls_back} to {rollout.revision}"
+    who = {"CodeDeploy": ", seen by the watcher"}.get(rollout.creator, "")
+    return f"created: deploys {rollout.revision}{who}"
+
+
+def _ended(entry: Entry) -> str:
+    message, code = entry.details.get("message"), entry.details.get("code")
+    ended = entry.kind.removeprefix("deployment ")
+    return f"{ended}: {message} ({code})" if message else ended
+
+
+def _until(rollout: Rollout) -> str:
+    return f", until {clock(rollout.until)}" if rollout.until else ""
+
+
+def _holds(rollout: Rollout, entry: Entry) -> str:
+    if rollout.until is None:
+        return "holds"
+    return f"holds for {span(rollout.until - entry.at)}{_until(rollout)}"

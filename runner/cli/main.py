@@ -1,0 +1,105 @@
+"""`penstock`: global options, one verb, and the exit status that its end deserves.
+
+Imports the standard library and the declarations of the verbs; what a verb needs it imports when it runs.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.cli import exits
+from runner.cli.verbs import VERBS
+
+_DESCRIPTION = """\
+Penstock turns commits into staged rollouts, the AWS CodeDeploy way: a repository says what it deploys, where and how
+carefully, and Penstock carries it out, batch by batch, and rolls back what fails."""
+
+_EPILOG = f"""\
+example:
+  penstock init && git add -A && git commit -m 'Deploy with Penstock'
+  penstock deploy
+
+exit status:
+{exits.table()}
+
+`penstock VERB --help` explains a verb and shows an example."""
+
+
+class _Version(argparse.Action):
+    """Prints the version, asked of the package only when somebody wants to know."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from runner import __version__
+
+        print(f"penstock {__version__}")
+        parser.exit()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit status. Never raises."""
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as left:  # --help, --version, or a mistake that argparse has shown
+        return left.code if isinstance(left.code, int) else exits.USERS_MISTAKE
+    try:
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return _reader_left()
+    except KeyboardInterrupt:
+        print("penstock: interrupted", file=sys.stderr)
+        return exits.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last door: every error becomes a message and a status
+        from runner.cli.failure import report
+
+        return report(error, arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="penstock",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_global_options(top)
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in VERBS:
+        declared = verbs.add_parser(
+            verb.NAME,
+            help=verb.SUMMARY,
+            description=verb.DESCRIPTION,
+            epilog="example:\n" + "\n".join(f"  {line}" for line in verb.EXAMPLE.splitlines()),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        verb.declare(declared)
+        declared.set_defaults(run=verb.run)
+    return top
+
+
+def _add_global_options(top: argparse.ArgumentParser) -> None:
+    top.add_argument(
+        "--config", metavar="FILE", type=Path, help="the runner's configuration (default: ./penstock.toml, if any)"
+    )
+    top.add_argument(
+        "--state",
+        metavar="DIR",
+        type=Path,
+        help="the state folder (default: $PENSTOCK_STATE, else the user's state folder)",
+    )
+    top.add_argument("--output", choices=("text", "json"), default="text", help="how results are printed")
+    top.add_argument("--verbose", action="store_true", help="say more: every lifecycle event, debug logs, tracebacks")
+
+
+def _reader_left() -> int:
+    """Whoever read our output has gone (`| head`); leave quietly, and keep Python from flushing into the void."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exits.FINE

@@ -1,0 +1,58 @@
+"""How things are written for people: times, durations, counts, and text that came from elsewhere."""
+
+import datetime as dt
+import re
+
+from runner.model.duration import format_duration
+
+_CONTROL = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+
+
+def clock(at: dt.datetime) -> str:
+    """The time of day, in this machine's time zone."""
+    return f"{at.astimezone():%H:%M:%S}"
+
+
+def moment(at: dt.datetime | None) -> str:
+    """Date, time and zone, in this machine's time zone; `-` for None."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}" if at else "-"
+
+
+def span(duration: dt.timedelta) -> str:
+    """`0.4s`, `17s`, `1h30m`: two units at most."""
+    seconds = max(0.0, duration.total_seconds())
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    exact = format_duration(dt.timedelta(seconds=round(seconds)))
+    return "".join(re.findall(r"\d+[dhms]", exact)[:2])
+
+
+def between(start: dt.datetime | None, end: dt.datetime | None) -> str:
+    """How long it took; `-` where it has not begun or not ended."""
+    return span(end - start) if start and end else "-"
+
+
+def ago(at: dt.datetime, now: dt.datetime) -> str:
+    return f"{span(now - at)} ago"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 host`, `4 hosts`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """`a, b, c and 4 more`."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def printable(text: str) -> str:
+    """*text* without anything that could steer a terminal; scripts on hosts are not to be trusted with ours."""
+    return _CONTROL.sub("", _ESCAPE.sub("", text))
+
+
+def one_line(text: str) -> str:
+    """*text* fit for one line of a log."""
+    return " ".join(printable(text).split())

@@ -1,0 +1,124 @@
+"""The Server platform: lifecycle events on hosts, each through a session that outlives broken connections."""
+
+import asyncio
+import datetime as dt
+from typing import Any
+
+from runner.errors import WorldError
+from runner.log import get_logger
+from runner.model.command import Command, Outcome
+from runner.model.target import Diagnostics
+from runner.platforms.server.requests import request_for
+from runner.platforms.server.session import Progress, Session
+from runner.platforms.server.transport import LocalTransport, Transport
+from runner.ports import Report
+
+_FIRST_PAUSE = 0.05  # seconds; doubled after each failure
+_LONGEST_PAUSE = 10.0
+
+
+class ServerPlatform:
+    """Implements port `Platform`. Keeps one session per deployment and host open between that deployment's events.
+
+    *retry_for*: how long a host may be out of reach before its event fails. *term_grace*: how long a script that is
+    out of time has between TERM and KILL. *drain_grace*: how long output is waited for after a script has ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport | None = None,
+        retry_for: dt.timedelta = dt.timedelta(minutes=5),
+        term_grace: dt.timedelta = dt.timedelta(seconds=5),
+        drain_grace: dt.timedelta = dt.timedelta(seconds=2),
+    ) -> None:
+        self._transport = transport or LocalTransport()
+        self._retry_for = retry_for.total_seconds()
+        self._limits = {"term_grace": term_grace.total_seconds(), "drain_grace": drain_grace.total_seconds()}
+        self._idle: dict[tuple[str, str], Session] = {}
+
+    async def run(self, command: Command, report: Report) -> Outcome:
+        request = request_for(command, self._limits)
+        progress = Progress(report)
+        outage = _Outage(self._retry_for)
+        while True:
+            outage.attempt()
+            try:
+                return await self._ask(command, request, progress)
+            except WorldError as error:
+                pause = outage.pause() if error.retryable else None
+                if pause is None:
+                    return _unreachable(command, error, outage)
+                _log(command, error)
+            await asyncio.sleep(pause)
+
+    async def close(self) -> None:
+        """Let go of all connections; running events go on, on their hosts."""
+        sessions, self._idle = list(self._idle.values()), {}
+        for session in sessions:
+            await session.close()
+        await self._transport.close()
+
+    async def _ask(self, command: Command, request: dict[str, Any], progress: Progress) -> Outcome:
+        session = await self._session(command)
+        try:
+            outcome = await session.ask(request, progress)
+        except BaseException:
+            await session.close()
+            raise
+        await self._keep(command, session)
+        return outcome
+
+    async def _session(self, command: Command) -> Session:
+        """The idle session of this deployment on this host, or a new one: two who ask at once get one each."""
+        kept = self._idle.pop(_place(command), None)
+        return kept or Session(await self._transport.connect(command.host))
+
+    async def _keep(self, command: Command, session: Session) -> None:
+        if command.is_last or _place(command) in self._idle:
+            await session.close()
+        else:
+            self._idle[_place(command)] = session
+
+
+class _Outage:
+    """How long a host has been out of reach, in seconds, and how long to wait before the next attempt."""
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
+        self._now = asyncio.get_running_loop().time
+        self._attempted = self._began = self._now()
+        self._pause = _FIRST_PAUSE
+
+    def attempt(self) -> None:
+        self._attempted = self._now()
+
+    def lasted(self) -> float:
+        return self._now() - self._began
+
+    def pause(self) -> float | None:
+        """The attempt failed: seconds until the next one, None when it is time to give up."""
+        if self._now() - self._attempted > _LONGEST_PAUSE:  # it had held; this is a new outage
+            self._began, self._pause = self._now(), _FIRST_PAUSE
+        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
+        return pause if self.lasted() + pause <= self._longest else None
+
+
+def _place(command: Command) -> tuple[str, str]:
+    return command.job.deployment_id, command.host.name
+
+
+def _unreachable(command: Command, error: WorldError, outage: _Outage) -> Outcome:
+    tried = f", after trying for {outage.lasted():.0f} s" if error.retryable else ""
+    message = f"Host {command.host.name} could not run {command.lifecycle_event}{tried}: {error.message}."
+    return Outcome(succeeded=False, diagnostics=Diagnostics(error_code="UnknownError", message=message))
+
+
+def _log(command: Command, error: WorldError) -> None:
+    get_logger().warning(
+        "host out of reach",
+        deployment=command.job.deployment_id,
+        target=command.host.name,
+        lifecycle_event=command.lifecycle_event,
+        error=error.message,
+    )

@@ -1,0 +1,75 @@
+"""Changes: recorded before they are acted on, acted on once."""
+
+import datetime as dt
+
+from store_cases import T0, manifest, revision
+
+MAIN = "refs/heads/main"
+A, B, C = "a" * 40, "b" * 40, "c" * 40
+
+
+def pending(world):
+    return [(change.ref, change.before, change.commit_id) for change in world.store.pending_changes(world.now)]
+
+
+def test_a_ref_that_moved_is_one_change_however_often_it_is_seen(world):
+    for _ in range(3):
+        world.store.observe("shop", {MAIN: A}, "poll", world.now)
+    assert pending(world) == [(MAIN, None, A)]
+
+
+def test_a_change_that_was_acted_on_is_not_acted_on_again(world):
+    world.store.observe("shop", {MAIN: A}, "poll", world.now)
+    change = world.store.pending_changes(world.now)[0]
+    first = world.store.act(change, [manifest()], [(manifest(), revision("a"))], world.now, message="")
+    again = world.store.act(change, [manifest()], [(manifest(), revision("a"))], world.now, message="")
+    assert len(first) == 2
+    assert again == []
+    assert len(world.store.deployments()) == 2
+
+
+def test_a_newer_commit_supersedes_one_that_nobody_acted_on(world):
+    world.store.observe("shop", {MAIN: A}, "poll", world.now)
+    world.store.observe("shop", {MAIN: B}, "poll", world.now)
+    assert pending(world) == [(MAIN, A, B)]
+    assert [state.status for state in world.store.changes()] == ["Pending", "Superseded"]
+
+
+def test_a_force_push_back_to_an_earlier_commit_is_a_change(world):
+    for commit in (A, B, A):
+        world.store.observe("shop", {MAIN: commit}, "poll", world.now)
+        world.store.settle_change(world.store.pending_changes(world.now)[0].id, "Ignored", "seen")
+    assert [state.change.commit_id[0] for state in world.store.changes()] == ["a", "b", "a"]
+
+
+def test_of_the_tags_that_are_there_at_first_only_the_newest_is_a_change(world):
+    tags = {"refs/tags/v1.9": A, "refs/tags/v1.10": B, "refs/tags/v1.2": C}
+    world.store.observe("shop", {MAIN: C} | tags, "poll", world.now)
+    assert {ref for ref, _, _ in pending(world)} == {MAIN, "refs/tags/v1.10"}
+    world.store.observe("shop", {MAIN: C, "refs/tags/v1.3": A} | tags, "poll", world.now)
+    assert ("refs/tags/v1.3", None, A) in pending(world)
+
+
+def test_a_branch_that_is_deleted_and_comes_back_is_a_change(world):
+    world.store.observe("shop", {MAIN: A, "refs/heads/x": B}, "poll", world.now)
+    world.store.observe("shop", {MAIN: A}, "poll", world.now)
+    assert len(pending(world)) == 2
+    world.store.observe("shop", {MAIN: A, "refs/heads/x": B}, "poll", world.now)
+    assert [state.change.ref for state in world.store.changes()].count("refs/heads/x") == 2
+
+
+def test_a_postponed_change_comes_back_when_its_time_has_come(world):
+    world.store.observe("shop", {MAIN: A}, "poll", world.now)
+    change = world.store.pending_changes(world.now)[0]
+    world.store.postpone_change(change.id, "not reachable", T0 + dt.timedelta(seconds=10))
+    assert pending(world) == []
+    assert world.store.next_change_at() == T0 + dt.timedelta(seconds=10)
+    world.tick(10)
+    assert pending(world) == [(MAIN, None, A)]
+    assert world.store.changes()[0].attempts == 1
+
+
+def test_repositories_do_not_mix(world):
+    world.store.observe("shop", {MAIN: A}, "poll", world.now)
+    world.store.observe("other", {MAIN: A}, "poll", world.now)
+    assert len(pending(world)) == 2
