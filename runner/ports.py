@@ -193,12 +193,16 @@ class DriverStore(Protocol):
 
 
 class Logs(Protocol):
-    """Where the output of scripts is kept on the control side."""
+    """Where the output of scripts is kept on the control side. *event*: the lifecycle event's number in its pipeline."""
 
-    def append(self, deployment_id: str, target: str, text: str) -> None: ...
+    def begin(self, deployment_id: str, target: str, event: int) -> None:
+        """The output of *event* is about to come, whole: what was kept of it before (by a process that died) is dropped."""
+        ...
+
+    def append(self, deployment_id: str, target: str, event: int, text: str) -> None: ...
 
     def read(self, deployment_id: str, target: str) -> str:
-        """Empty when nothing was written."""
+        """The output of all events, in their order; empty when there was none."""
         ...
 
 

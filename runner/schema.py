@@ -4,11 +4,12 @@ The schemas carry three keywords of our own: `x-expected` says in words what a v
 when it is not there, `x-secret` that the value must not be shown. Knows nothing of what the data means.
 """
 
-import difflib
 import functools
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
 
 from runner import resources
 from runner.errors import Mistake, dotted
@@ -20,6 +21,10 @@ NotBuilt: TypeAlias = Mapping[str, frozenset[str]]
 
 From the dotted path of a mapping (of its keys) or of a scalar (of its values), with `*` for any name or index, to words.
 """
+
+
+MOST_PROBLEMS = 200
+"""Of one file; finding the nearest key for each of 50,000 unknown ones would take a minute."""
 
 
 class Problem(NamedTuple):
@@ -40,7 +45,10 @@ def check(data: Any, schema: str, *, not_built: NotBuilt | None = None) -> list[
     validator = _validator(schema)
     if validator.is_valid(data):
         return []
-    problems = dict.fromkeys(_problems(data, schema, not_built or {}))  # once each, in order
+    found = _problems(data, schema, not_built or {})
+    problems = dict.fromkeys(islice(found, MOST_PROBLEMS))  # once each, in order
+    if next(found, None):
+        problems[Problem((), "", f"has more mistakes than the {MOST_PROBLEMS} that are shown")] = None
     return [problem for problem in problems if problem.keyword != "oneOf" or not _is_explained(problem, problems)]
 
 
@@ -57,6 +65,8 @@ def mistakes(problems: Iterable[Problem], file: str, line: Callable[[Path], int]
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that somebody who wrote *word* most likely meant, None when none is near."""
+    import difflib  # only those who err pay for it
+
     candidates = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(word.lower(), candidates, n=1, cutoff=0.6)
     return candidates[matches[0]] if matches else None
@@ -73,8 +83,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 @functools.cache
 def load(schema: str) -> dict[str, Any]:
     """The shipped schema of that name, as plain data. Do not change it."""
-    loaded: dict[str, Any] = json.loads(resources.read("schemas", f"{schema}.schema.json"))
-    return loaded
+    return msgspec.json.decode(resources.read("schemas", f"{schema}.schema.json"), type=dict[str, Any])
 
 
 @functools.cache
@@ -152,6 +161,8 @@ def _wrong(value: Any, path: Path, keyword: str, rule: dict[str, Any], not_built
         return str(rule["x-missing"])
     if keyword == "oneOf":
         return f"expected {expectation(rule)}"
+    if keyword in ("maxItems", "maxProperties"):
+        return f"holds {len(value)} entries; at most {rule[keyword]} are allowed"
     if keyword == "uniqueItems":
         return "the same value stands here twice"
     if keyword == "dependentRequired":

@@ -16,6 +16,7 @@ from runner.errors import InvalidFiles, Mistake, dotted
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 50_000  # counted with every alias expanded
+MAX_TAG_DIRECTIVES = 16  # the parser compares each with all others
 
 Path: TypeAlias = tuple[Any, ...]
 """Keys and indices from the root to a value."""
@@ -144,6 +145,8 @@ class _Builder:
             self._stop(0, (), "holds characters that are not Unicode text")
         if size > MAX_BYTES:
             self._stop(0, (), f"is {size:,} bytes long; at most {MAX_BYTES:,} are read")
+        if text.count("%TAG") > MAX_TAG_DIRECTIVES:
+            self._stop(0, (), "holds too many %TAG directives")
 
     def _documents(self) -> Document:
         built: _Built | None = None

@@ -112,7 +112,7 @@ class Driver:
 
     async def _glance(self) -> None:
         """Notice what other processes write, by the database's own version counter."""
-        seen = None
+        seen = -1
         while True:
             try:
                 version = self._store.version()
@@ -169,6 +169,7 @@ class Driver:
                 attempt=action.attempt,
                 is_last=action.event + 1 == len(self._events),
             )
+            self._keep(action, None)
             outcome = await self._platform.run(command, lambda text: self._keep(action, text))
         except Exception as bug:  # noqa: BLE001 - one host's bug must not stop the others
             self._log.error("lifecycle event failed with a bug", **_about(action), exc_info=bug)
@@ -182,9 +183,13 @@ class Driver:
             outcome=outcome,
         )
 
-    def _keep(self, action: RunEvent, text: str) -> None:
+    def _keep(self, action: RunEvent, text: str | None) -> None:
+        """Keep a piece of output; None: forget what a process that died had kept, all of it comes again."""
         try:
-            self._logs.append(action.deployment_id, action.target, text)
+            if text is None:
+                self._logs.begin(action.deployment_id, action.target, action.event)
+            else:
+                self._logs.append(action.deployment_id, action.target, action.event, text)
         except WorldError as error:  # a lost line of output is no reason to lose the rollout
             self._log.warning("output not kept", **_about(action), error=error.message)
 

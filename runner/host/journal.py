@@ -14,11 +14,14 @@ Entry = Dict[str, Any]  # kind, event, attempt, and what belongs to the kind
 
 
 class Journal:
-    """The entries of one (lifecycle event, attempt) in the journal file *path*."""
+    """The entries of one (lifecycle event, attempt) in the journal file *path*, which is made if it is not there."""
 
     def __init__(self, path: str, event: str, attempt: int) -> None:
         self._path = path
         self._key = {"event": event, "attempt": attempt}
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._read = 0  # bytes of it
+        self._known: list[Entry] = []
 
     def began(self) -> Entry | None:
         """The entry of the event's beginning: `at`, and `log`, the size of scripts.log before it."""
@@ -31,40 +34,39 @@ class Journal:
 
     def script_starts(self, number: int) -> list[Entry]:
         """Every start of script *number* (from 0), with its keeper's `pid` and the `ticks` at which that began."""
-        return [entry for entry in self._entries() if entry["kind"] == "script started" and entry["number"] == number]
+        return [entry for entry in self._all("script started") if entry["number"] == number]
 
     def script_end(self, number: int) -> Entry | None:
         """How script *number* ended: `code`, `message`. None when it has not, as far as anybody recorded."""
-        ends = [entry for entry in self._entries() if entry["kind"] == "script ended" and entry["number"] == number]
+        ends = [entry for entry in self._all("script ended") if entry["number"] == number]
         return ends[-1] if ends else None
 
     def add(self, kind: str, durable: bool = False, **members: Any) -> None:
         """Add one entry. *durable*: it has to survive a power cut, because what it records must not happen twice."""
         line = json.dumps(dict(self._key, kind=kind, **members)).encode() + b"\n"
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":
-                line = b"\n" + line
-            if os.write(fd, line) != len(line):
-                raise OSError("the journal {} could not be written: the disk is full".format(self._path))
-            if durable:
-                os.fdatasync(fd)
-        finally:
-            os.close(fd)
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        if os.write(self._fd, line) != len(line):
+            raise OSError("the journal {} could not be written: the disk is full".format(self._path))
+        if durable:
+            os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        os.close(self._fd)
 
     def _last(self, kind: str) -> Entry | None:
-        found = [entry for entry in self._entries() if entry["kind"] == kind]
+        found = self._all(kind)
         return found[-1] if found else None
 
-    def _entries(self) -> list[Entry]:
-        try:
-            with open(self._path, "rb") as file:
-                lines = file.read().split(b"\n")
-        except FileNotFoundError:
-            return []
-        entries = (_parse(line) for line in lines)
-        return [entry for entry in entries if entry and all(entry.get(key) == self._key[key] for key in self._key)]
+    def _all(self, kind: str) -> list[Entry]:
+        """Entries of that kind, also those that another process has added meanwhile."""
+        fresh = os.pread(self._fd, os.fstat(self._fd).st_size - self._read, self._read)
+        fresh = fresh[: fresh.rfind(b"\n") + 1]
+        self._read += len(fresh)
+        entries = (_parse(line) for line in fresh.split(b"\n") if line)
+        self._known += [entry for entry in entries if entry and all(entry.get(k) == v for k, v in self._key.items())]
+        return [entry for entry in self._known if entry["kind"] == kind]
 
 
 def _parse(line: bytes) -> Entry | None:

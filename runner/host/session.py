@@ -75,13 +75,10 @@ def _answer(wire: Wire, message: dict[str, Any]) -> None:
 def _end_of(request: Request, layout: Layout, feed: Feed) -> dict[str, Any] | None:
     """The outcome of *request*: recorded, joined, resumed or made. None when the asker left while another ran it."""
     journal = Journal(layout.journal, request.event, request.attempt)
-    _find_beginning(journal, feed)
-    recorded = journal.outcome()
-    if recorded:
-        return recorded
     lock = GroupLock(layout.lock)
     try:
-        while not lock.try_to_take():
+        _find_beginning(journal, feed)
+        while journal.outcome() is None and not lock.try_to_take():
             if feed.wire.is_hung_up():
                 return None
             _find_beginning(journal, feed)
@@ -91,6 +88,7 @@ def _end_of(request: Request, layout: Layout, feed: Feed) -> dict[str, Any] | No
         return journal.outcome() or event.run(request, layout, journal, feed)
     finally:
         lock.close()
+        journal.close()
 
 
 def _find_beginning(journal: Journal, feed: Feed) -> None:

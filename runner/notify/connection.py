@@ -1,89 +1,92 @@
-"""Connections to webhooks: end within a deadline however slowly the other side talks, and never reach link-local addresses.
+"""Connections to webhooks: over within a deadline however slowly the other side talks, and never to link-local addresses.
 
-A manifest's author may choose where a webhook goes but must not read the machine's cloud credentials by it: the addresses
-of metadata services are refused, by whatever name or notation they come. Both the resolved addresses and the one in fact
-connected to are looked at, so that a name server which changes its mind gains nothing.
+urllib3's own timeouts bound each single step: a host with many addresses, or one that sends a byte a second, would keep a
+message, and all behind it, for ever. Names are resolved once, and what was checked is what is connected to.
 """
 
 import contextlib
-import ipaddress
 import socket
 import threading
-from collections.abc import Iterator
+import time
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import Url
 
-from runner.errors import UserError, WorldError
+from runner.errors import UserError
+from runner.notify.addresses import is_link_local
 
-_TO_CONNECT = 4.0  # seconds, the TLS handshake included
-_TO_ANSWER = 5.0  # seconds from the request's first byte to the answer's status and headers
-
-_REFUSED = tuple(
-    ipaddress.ip_network(each)
-    for each in (
-        "169.254.0.0/16",
-        "fe80::/10",
-        "fd00:ec2::/32",  # metadata, DNS and time in AWS, over IPv6
-        "64:ff9b::a9fe:0/112",  # 169.254.0.0/16, seen through NAT64
-    )
-)
+CONNECT = 4.0  # seconds, for all addresses of the host together
+TOTAL = 9.0  # seconds from the first attempt to connect until the answer's status and headers are here
 
 
-def is_link_local(address: str) -> bool:
-    """Whether *address* (text of an IP address) belongs to services of the machine's own network segment."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return any((mapped or ip) in network for network in _REFUSED)
+def pool(url: Url, *, allow_link_local: bool) -> HTTPConnectionPool:
+    """A pool for one request to *url*, http or https; certificates are verified against the system's."""
+    kind = _HTTPSPool if url.scheme == "https" else _HTTPPool
+    return kind(url.hostname or "", url.port, maxsize=1, allow_link_local=allow_link_local)
 
 
 class _Guarded:
-    """What both kinds of connection have in common; stands before urllib3's class."""
+    """What both kinds of connection have in common; stands before urllib3's class. Used for one request, then closed."""
 
     host: str
     port: int
-    sock: Any
-    allow_link_local = False
 
-    def connect(self) -> None:
-        if not self.allow_link_local:
-            for *_, place in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
-                _refuse(self.host, str(place[0]))
-        with self._deadline(_TO_CONNECT):
-            super().connect()  # type: ignore[misc]
-        if not self.allow_link_local:
-            _refuse(self.host, str(self.sock.getpeername()[0]))
+    def __init__(self, *args: Any, allow_link_local: bool, **kwargs: Any) -> None:
+        self._allow_link_local = allow_link_local
+        self._line: socket.socket | None = None
+        self._timer: threading.Timer | None = None
+        super().__init__(*args, **kwargs)
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        with self._deadline(_TO_ANSWER):
-            super().request(*args, **kwargs)  # type: ignore[misc]
+    def _new_conn(self) -> socket.socket:
+        """In urllib3's place: connect to the first address that answers."""
+        until = time.monotonic() + CONNECT
+        connected = self._connected(until)
+        # TLS takes the socket over; a second handle on the same connection can end it at any time.
+        self._line = connected.dup()
+        self._timer = threading.Timer(TOTAL - CONNECT + until - time.monotonic(), self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+        return connected
 
-    def getresponse(self) -> Any:
-        with self._deadline(_TO_ANSWER):
-            return super().getresponse()  # type: ignore[misc]
+    def _connected(self, until: float) -> socket.socket:
+        failed: OSError = TimeoutError("timed out")
+        for address in self._addresses():
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                return socket.create_connection((address, self.port), timeout=left)
+            except OSError as error:
+                failed = error
+        raise failed
 
-    @contextlib.contextmanager
-    def _deadline(self, seconds: float) -> Iterator[None]:
-        """urllib3's timeouts bound each read; one byte a second would keep us for ever. This bounds them all together."""
-        timer = threading.Timer(seconds, self._cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+    def _addresses(self) -> list[str]:
+        name = self.host.strip("[]")
+        found = socket.getaddrinfo(name, self.port, type=socket.SOCK_STREAM)
+        addresses = [str(place[0]) for *_, place in found]
+        if not self._allow_link_local:
+            for address in filter(is_link_local, addresses):
+                raise UserError(
+                    f"{name} has the address {address}: metadata services answer there, webhooks may not go"
+                )
+        return addresses
 
     def _cut(self) -> None:
-        if self.sock is not None:
+        line = self._line
+        if line is not None:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                line.shutdown(socket.SHUT_RDWR)
 
-
-def _refuse(host: str, address: str) -> None:
-    if is_link_local(address):
-        where = address if host == address else f"{host}, which is {address},"
-        raise UserError(f"webhooks may not go to {where} a link-local address; metadata services answer there")
+    def close(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+        super().close()  # type: ignore[misc]
 
 
 class _HTTP(_Guarded, HTTPConnection):
@@ -92,3 +95,11 @@ class _HTTP(_Guarded, HTTPConnection):
 
 class _HTTPS(_Guarded, HTTPSConnection):
     pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPS

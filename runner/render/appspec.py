@@ -19,6 +19,7 @@ from runner.schema import describe, nearest
 Path: TypeAlias = tuple[Any, ...]
 
 DEFAULT_TIMEOUT = 3600
+MOST_WARNINGS = 100
 LONGEST_EVENT = 3600  # seconds that the scripts of one lifecycle event may take together, by the user guide
 
 _KEYS = ("version", "os", "files", "file_exists_behavior", "permissions", "hooks")
@@ -279,12 +280,12 @@ class _Reader:
 
     def _warn_of_unknown(self, path: Path, item: dict[Any, Any], known: tuple[str, ...]) -> None:
         for key in item:
-            if key not in known:
+            if key not in known and len(self.warnings) < MOST_WARNINGS:
                 near = nearest(str(key), known)
                 self._warn((*path, key), "unknown key, ignored" + (f"; did you mean {near}?" if near else ""))
 
     def _warn_of_event(self, path: Path, event: Any) -> None:
-        if event in _hookable():
+        if event in _hookable() or len(self.warnings) >= MOST_WARNINGS:
             return
         if event in _unhookable():
             self._warn(path, f"scripts never run in {event}, which is the agent's own; use a Before or After event")

@@ -19,6 +19,8 @@ from runner.render.template import is_template
 
 Path: TypeAlias = tuple[Any, ...]
 
+_TOO_MANY = ("maxItems", "maxProperties")  # rules that bound how long rendering takes
+
 
 def read(files: Mapping[str, str], context: Context) -> tuple[Manifest, ...]:
     """The manifests of a commit, in the order of their paths; none when there are no *files*.
@@ -90,10 +92,11 @@ class _Reader:
         return Mistake(file=self.file, line=self.document.line(path), path=dotted(path), message=message)
 
     def _manifest(self, data: Any) -> Manifest | None:
-        for problem in schema.check(data, "manifest", not_built=NOT_BUILT):
+        problems = schema.check(data, "manifest", not_built=NOT_BUILT)
+        for problem in problems:
             if problem.is_about_a_key or not is_template(str(_at(data, problem.path))):
                 self.report(problem.path, problem.message)
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or any(each.keyword in _TOO_MANY for each in problems):
             return None
         views = dict(self._views(data))
         if self._problems or self.rendering.mistakes or not views:

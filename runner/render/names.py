@@ -1,6 +1,5 @@
 """What a template may know: the names in scope, and the mistake that it ends in when it asks for more."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +23,8 @@ class Names(dict[str, Any]):
 
     def missing(self, name: str) -> str:
         """Why *name* is not there, for a person."""
+        import difflib
+
         prefix = f"{self.path}." if self.path else ""
         if near := difflib.get_close_matches(name, self, n=1):
             return f"{prefix}{name} is not defined; did you mean {prefix}{near[0]}?"

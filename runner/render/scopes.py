@@ -11,6 +11,9 @@ from runner.yaml import core_scalar
 Path: TypeAlias = tuple[Any, ...]
 
 
+MOST_TEMPLATES = 5_000  # renderings in one manifest
+
+
 class _AnyName(Names):
     """Stands for variables that nobody knows here: each holds its own name."""
 
@@ -58,6 +61,7 @@ class Rendering:
     def __init__(self) -> None:
         self.mistakes: dict[tuple[Path, str], None] = {}  # an ordered set: one piece may be rendered for several groups
         self.sources: dict[Path, str] = {}  # path of a rendered scalar: its template
+        self._rendered = 0
 
     def render(self, data: Any, path: Path, names: Names) -> Any:
         """*data* with every scalar rendered; a scalar that fails stays as it is, and is noted. Keys stay as they are."""
@@ -113,4 +117,10 @@ class Rendering:
         if not template.is_template(text):
             return text
         self.sources[path] = text
+        self._rendered += 1
+        if self._rendered > MOST_TEMPLATES:
+            self.mistakes[
+                (), f"renders templates more than {MOST_TEMPLATES:,} times, once for each group that uses one"
+            ] = None
+            return text
         return template.render(text, names)

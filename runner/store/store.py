@@ -91,6 +91,7 @@ class Store:
             revision=deployment.revision,
             bundle=stock.bundle,
             appspec=stock.appspec,
+            appspec_file=deployment.appspec,
             file_exists_behavior=deployment.options.file_exists_behavior,
         )
         return job, hosts

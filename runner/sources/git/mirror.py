@@ -23,6 +23,8 @@ called `a` never stands in the way of a branch called `a/b`."""
 
 _MOST_PACKS = 64  # every fetch leaves one; libgit2 looks through all of them for each object
 _NEAR_PAST = 1000  # commits
+_LOCAL = frozenset({4, 5, 6, 7, 9, 11, 14, 15, 21})
+"""libgit2's error classes reference, zlib, repository, config, odb, object, tree, indexer, fetchhead (its errors.h)."""
 
 
 class Mirror:
@@ -51,10 +53,13 @@ class Mirror:
             if os.fstat(lock).st_size:
                 self._sweep()
             os.pwrite(lock, b"writing", 0)
-            self._make_if_missing()
-            yield
-            # only reached in good order: after an exception (or a kill) the next writer sweeps
-            os.ftruncate(lock, 0)
+            self._local.writing = True
+            try:
+                self._make_if_missing()
+                yield
+            finally:
+                self._local.writing = False
+            os.ftruncate(lock, 0)  # only in good order: after an exception (or a kill) the next writer sweeps
 
     def discard(self) -> None:
         """Throw the mirror away and make an empty one. Call it while `writing`."""
@@ -118,14 +123,20 @@ class Mirror:
     def _reopen(self) -> pygit2.Repository:
         inode = self._inode()
         try:
-            repository = pygit2.Repository(str(self.path), RepositoryOpenFlag.BARE | RepositoryOpenFlag.NO_SEARCH)
+            repository = _bare(self.path)
         except (pygit2.GitError, KeyError):
-            with self.writing():  # makes it
-                pass
+            self._make()
             inode = self._inode()
-            repository = pygit2.Repository(str(self.path), RepositoryOpenFlag.BARE | RepositoryOpenFlag.NO_SEARCH)
+            repository = _bare(self.path)
         self._local.held = (inode, repository)
         return repository
+
+    def _make(self) -> None:
+        if getattr(self._local, "writing", False):
+            self._make_if_missing()
+        else:
+            with self.writing():
+                pass
 
     def _make_if_missing(self) -> None:
         """A mirror appears whole, by one rename, or not at all."""
@@ -143,7 +154,7 @@ class Mirror:
 
     def _is_repository(self) -> bool:
         try:
-            pygit2.Repository(str(self.path), RepositoryOpenFlag.BARE | RepositoryOpenFlag.NO_SEARCH)
+            _bare(self.path)
         except (pygit2.GitError, KeyError):
             return False
         return True
@@ -163,6 +174,15 @@ class Mirror:
                     path.suffix == ".pack" and not path.with_suffix(".idx").exists()
                 ):
                     path.unlink(missing_ok=True)
+
+
+def looks_like_damage(error: Exception) -> bool:
+    """Whether *error*, met while fetching, may come from what lies in the mirror and not from the network."""
+    return isinstance(error, KeyError) or getattr(error, "error_class", None) in _LOCAL
+
+
+def _bare(path: Path) -> pygit2.Repository:
+    return pygit2.Repository(str(path), RepositoryOpenFlag.BARE | RepositoryOpenFlag.NO_SEARCH)
 
 
 @contextlib.contextmanager

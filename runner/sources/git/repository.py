@@ -1,0 +1,214 @@
+"""One git repository: what its refs are now, and what is in its commits."""
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TypeVar
+
+import pygit2
+
+from runner.config import RepositoryConfig
+from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError, WorldError
+from runner.model.revision import Commit, check_commit_id
+from runner.sources.git import trees
+from runner.sources.git.export import write_tar
+from runner.sources.git.mirror import KEPT, Mirror, looks_like_damage
+from runner.sources.git.remote import Remote
+
+T = TypeVar("T")
+
+LONGEST_MANIFEST = 1024 * 1024  # bytes
+_MANIFEST = re.compile(r"(?:.*/)?penstock\.yaml|\.penstock/[^/]+\.yaml")
+_DAMAGE = (pygit2.GitError, KeyError)
+
+
+class GitRepository:
+    """The port `Repository` on a bare mirror at *mirror*."""
+
+    def __init__(self, config: RepositoryConfig, mirror: Path) -> None:
+        self._config = config
+        self._mirror = Mirror(mirror)
+        self._remote = Remote(config)
+
+    @property
+    def name(self) -> str:
+        return self._config.name
+
+    def heads(self) -> dict[str, str]:
+        """Branches and tags of the remote, in one round trip; nothing is downloaded."""
+        return dict(self._remote.heads(self._remote.connect(self._mirror.open())))
+
+    def fetch(self, commit_id: str) -> None:
+        """Bring *commit_id* into the mirror, by the ref that names it, by its ID, or with everything that the remote has."""
+        check_commit_id(commit_id)
+        if self._holds(commit_id):
+            return
+        with self._mirror.writing():
+            if self._holds(commit_id):
+                return
+            self._bring_or_start_over(commit_id)
+            if not self._holds(commit_id):
+                raise self._missing(commit_id)
+            self._tidy(commit_id)
+
+    def commit(self, commit_id: str) -> Commit:
+        return self._read(commit_id, lambda _, commit: _described(commit))
+
+    def manifests(self, commit_id: str) -> dict[str, str]:
+        return self._read(commit_id, _manifests)
+
+    def read(self, commit_id: str, path: str) -> bytes | None:
+        def look(repository: pygit2.Repository, commit: pygit2.Commit) -> bytes | None:
+            node = trees.find(repository, commit.tree, path)
+            return repository[node.id].peel(pygit2.Blob).data if node and node.is_file else None
+
+        return self._read(commit_id, look)
+
+    def changed_paths(self, before: str, after: str) -> frozenset[str] | None:
+        if not self._holds(check_commit_id(before)):
+            return None
+
+        def look(repository: pygit2.Repository, commit: pygit2.Commit) -> frozenset[str]:
+            diff = repository[before].peel(pygit2.Tree).diff_to_tree(commit.tree)
+            return frozenset(
+                side.raw_path.decode(errors="surrogateescape")
+                for delta in diff.deltas
+                for side in (delta.old_file, delta.new_file)
+            )
+
+        return self._read(after, look)
+
+    def is_ancestor(self, before: str, after: str) -> bool:
+        if not self._holds(check_commit_id(before)):
+            return False
+        return self._read(after, lambda repository, _: before == after or repository.descendant_of(after, before))
+
+    def tree_key(self, commit_id: str, root: str) -> str:
+        """What `export` depends on, and nothing else: the same key, the same bytes."""
+        return self._read(
+            commit_id, lambda repository, commit: f"{_rooted(repository, commit, root).id}@{commit.commit_time}"
+        )
+
+    def export(self, commit_id: str, root: str, out: IO[bytes]) -> None:
+        """Write the commit's tree from *root* down to *out*, as a tar. Raises `InvalidRevision` naming what cannot go."""
+        try:
+            repository, commit = self._mirror.open(), self._commit(commit_id)
+            write_tar(repository, _rooted(repository, commit, root), commit.commit_time, out)
+        except _DAMAGE as error:
+            self._start_over_if_damaged()
+            raise self._damaged(error) from error
+
+    def _holds(self, commit_id: str) -> bool:
+        try:
+            return isinstance(self._mirror.open().get(commit_id), pygit2.Commit)
+        except _DAMAGE:
+            return False
+
+    def _commit(self, commit_id: str) -> pygit2.Commit:
+        check_commit_id(commit_id)
+        found = self._mirror.open().get(commit_id) if len(commit_id) == 40 else None
+        if not isinstance(found, pygit2.Commit):
+            raise self._missing(commit_id)
+        return found
+
+    def _read(self, commit_id: str, look: Callable[[pygit2.Repository, pygit2.Commit], T]) -> T:
+        """What *look* makes of the commit. A damaged mirror is mended on the way, once."""
+        for mend in (self._mirror.forget, lambda: self._mend(commit_id)):
+            try:
+                return look(self._mirror.open(), self._commit(commit_id))
+            except _DAMAGE:
+                mend()
+        try:
+            return look(self._mirror.open(), self._commit(commit_id))
+        except _DAMAGE as error:
+            raise self._damaged(error) from error
+
+    def _mend(self, commit_id: str) -> None:
+        self._start_over_if_damaged()
+        self.fetch(commit_id)
+
+    def _start_over_if_damaged(self) -> bool:
+        with self._mirror.writing():
+            if self._mirror.is_sound():
+                return False
+            self._mirror.discard()
+            return True
+
+    def _missing(self, commit_id: str) -> RevisionDoesNotExist:
+        return RevisionDoesNotExist(
+            f"repository {self.name} at {self._remote.shown_url} has no commit {commit_id}; was it pushed, or since dropped "
+            "by a force-push?"
+        )
+
+    def _damaged(self, error: Exception) -> WorldError:
+        return WorldError(f"the mirror of repository {self.name} is damaged ({error}); it is made anew at the next try")
+
+    def _bring_or_start_over(self, commit_id: str) -> None:
+        try:
+            self._bring(commit_id)
+        except _DAMAGE as error:
+            if not looks_like_damage(error) or self._mirror.is_sound():
+                raise self._remote.error(error) from error
+            self._mirror.discard()
+            self._bring_from_scratch(commit_id)
+
+    def _bring_from_scratch(self, commit_id: str) -> None:
+        try:
+            self._bring(commit_id)
+        except _DAMAGE as error:
+            raise self._remote.error(error) from error
+
+    def _bring(self, commit_id: str) -> None:
+        """Raises what pygit2 raises while it fetches, `WorldError` while it connects."""
+        repository = self._mirror.open()
+        remote = self._remote.connect(repository)
+        heads = self._remote.heads(remote)
+        named = [f"+{ref}:{KEPT}{commit_id}" for ref, at in heads if at == commit_id][:1]
+        try:
+            self._remote.fetch(remote, named or [f"+{commit_id}:{KEPT}{commit_id}"])
+        except _DAMAGE:
+            if named:
+                raise
+        if not self._holds(commit_id):
+            # the server gives no commit by its ID alone: take everything that it has, maybe a ref builds on it
+            self._remote.fetch(self._remote.connect(repository), [f"+{ref}:{KEPT}{at}" for ref, at in heads])
+
+    def _tidy(self, commit_id: str) -> None:
+        try:
+            self._mirror.drop_superseded(commit_id)
+            self._mirror.compact()
+        except _DAMAGE as error:
+            raise self._damaged(error) from error
+
+
+def _described(commit: pygit2.Commit) -> Commit:
+    offset = dt.timezone(dt.timedelta(minutes=commit.commit_time_offset))
+    return Commit(
+        id=str(commit.id),
+        author=f"{commit.author.name} <{commit.author.email}>",
+        message=commit.message,
+        time=dt.datetime.fromtimestamp(commit.commit_time, offset).isoformat(),
+    )
+
+
+def _manifests(repository: pygit2.Repository, commit: pygit2.Commit) -> dict[str, str]:
+    found = (node for node in trees.walk(repository, commit.tree) if node.is_file and _MANIFEST.fullmatch(node.path))
+    return {node.path: _text(repository, node) for node in found}
+
+
+def _text(repository: pygit2.Repository, node: trees.Node) -> str:
+    blob = repository[node.id].peel(pygit2.Blob)
+    if blob.size > LONGEST_MANIFEST:
+        raise UserError(f"{node.path} is {blob.size} bytes long; a manifest may have {LONGEST_MANIFEST} (1 MiB)")
+    try:
+        return blob.data.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{node.path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+
+
+def _rooted(repository: pygit2.Repository, commit: pygit2.Commit, root: str) -> pygit2.Tree:
+    tree = trees.below(repository, commit.tree, root)
+    if tree is None:
+        raise InvalidRevision(f"commit {str(commit.id)[:10]} has no folder {root}")
+    return tree
