@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from runner.errors import RevisionDoesNotExist, RunnerError, UserError, WorldError
 from runner.log import get_logger
@@ -63,7 +64,7 @@ class Flow:
                     task = asyncio.create_task(self._act_in_thread(change, made))
                     self._acting.add(task)
                     task.add_done_callback(self._acting.discard)
-                    task.add_done_callback(lambda _, name=change.repository: busy.discard(name))
+                    task.add_done_callback(partial(_leave, busy, change.repository))
             await self._wait(await asyncio.to_thread(self._store.next_change_at), busy=bool(busy))
 
     async def act_on_pending(self) -> list[str]:
@@ -192,6 +193,10 @@ class Flow:
         if patterns is None:
             patterns = (f"{wanted.root}/**",) if wanted.root else ("**",)
         return any(path == wanted.file or any(matches(each, path) for each in patterns) for path in changed)
+
+
+def _leave(busy: set[str], repository: str, _task: object) -> None:
+    busy.discard(repository)
 
 
 def _why(manifests: Iterable[Manifest], concerned: list[Manifest], touched: list[Manifest], change: Change) -> str:

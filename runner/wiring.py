@@ -8,7 +8,7 @@ import datetime as dt
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ def state_folder(named: Path | None, environ: Mapping[str, str]) -> Path:
 
 
 def config_file(named: Path | None) -> Path | None:
-    """`--config`, else `penstock.toml` in the current folder, else none. Raises `UserError` when the named one is missing."""
+    """`--config`, else `penstock.toml` in the current folder, else none. Raises `UserError`: the named one is missing."""
     if named is not None:
         if not named.is_file():
             raise UserError(f"there is no configuration file {named}")
@@ -126,7 +126,8 @@ class Runner:
 
         Must be called inside `driving`.
         """
-        driver, outbox = self._driver(), self._outbox()
+        outbox = self._outbox()
+        driver = self._driver(outbox.wake)
         with _told_to_stop(driver.drain):
             driving = asyncio.create_task(driver.run())
             posting = asyncio.create_task(outbox.run())
@@ -137,26 +138,19 @@ class Runner:
                     enough = await asyncio.to_thread(until)
                 driver.drain()
                 await driving
-                if enough:
-                    await self._until_told(GRACE_FOR_MESSAGES)
             finally:
                 await _cancelled(posting)
+            with suppress(TimeoutError):  # what is not delivered by then waits for the next process
+                await asyncio.wait_for(outbox.flush(), GRACE_FOR_MESSAGES)
         return enough
-
-    async def _until_told(self, seconds: float) -> None:
-        """Give the outbox a moment: what is not delivered by then waits for the next process."""
-        for _ in range(int(seconds / 0.05)):
-            due = await asyncio.to_thread(self.store.next_message_at)
-            if due is None or due > now():
-                return
-            await asyncio.sleep(0.05)
 
     async def serve(self, listen: str | None, ready: Callable[[str | None], None] = lambda address: None) -> None:
         """Watch, act, drive, notify and listen until SIGTERM or SIGINT. Must be called inside `driving`.
 
         *ready* is told the listener's address (None without one) once everything runs.
         """
-        driver, outbox = self._driver(), self._outbox()
+        outbox = self._outbox()
+        driver = self._driver(outbox.wake)
         work = [outbox.run(), self.flow.run(driver.wake), *self._watchers()]
         if address := listen or self.config.listen:
             from runner.api.listener import listener
@@ -198,7 +192,7 @@ class Runner:
             watcher = FileWatcher(local, clock=now, tell=self.store.repository_went)
             yield watcher.run(lambda name, heads: self.flow.observe(name, heads, "files"))
 
-    def _driver(self) -> "Driver":
+    def _driver(self, recorded: Callable[[], None]) -> "Driver":
         from runner.execute.driver import Driver
         from runner.execute.prepare import prepare
         from runner.platforms.server.platform import ServerPlatform
@@ -206,13 +200,16 @@ class Runner:
         def prepared(deployment: Deployment) -> Prepared | PreparationFailed:
             return prepare(deployment, self.sources, self.hosts)
 
-        return Driver(self.store, ServerPlatform(), prepared, self.logs, server_in_place(), now)
+        return Driver(self.store, ServerPlatform(), prepared, self.logs, server_in_place(), now, recorded)
 
     def _outbox(self) -> "Outbox":
         from runner.notify.outbox import Outbox
         from runner.notify.router import Router
+        from runner.notify.sns import Sns
+        from runner.notify.webhook import Webhook
 
-        return Outbox(self.store, Router(self.config.notifiers), clock=now)
+        webhooks = {f"webhook:{each.name}": Webhook(each, clock=now) for each in self.config.notifiers}
+        return Outbox(self.store, Router({"sns": Sns(), **webhooks}), clock=now)
 
     def _health(self) -> dict[str, Any]:
         state = self.store.state()

@@ -31,7 +31,10 @@ Preparing = Callable[[Deployment], Prepared | PreparationFailed]
 
 
 class Driver:
-    """Drives every deployment in one store. There must be only one driver for a store; `wiring` sees to that."""
+    """Drives every deployment in one store. There must be only one driver for a store; `wiring` sees to that.
+
+    *recorded* is called whenever something new is durable.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,9 @@ class Driver:
         logs: Logs,
         events: tuple[str, ...],
         clock: Clock,
+        recorded: Callable[[], None] = lambda: None,
     ) -> None:
+        self._recorded = recorded
         self._store, self._platform, self._prepare, self._logs = store, platform, prepare, logs
         self._events, self._clock = events, clock
         self._inbox: list[Result] = []
@@ -94,6 +99,8 @@ class Driver:
             await asyncio.sleep(1)
             self._woken.set()
             return None
+        if results or advance.actions:
+            self._recorded()
         for action in advance.actions:
             self._begin(action)
         return advance.wake_at

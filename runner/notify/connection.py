@@ -8,6 +8,7 @@ import contextlib
 import socket
 import threading
 import time
+from http.client import HTTPException
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -37,6 +38,7 @@ class _Guarded:
         self._allow_link_local = allow_link_local
         self._line: socket.socket | None = None
         self._timer: threading.Timer | None = None
+        self._is_cut = False
         super().__init__(*args, **kwargs)
 
     def _new_conn(self) -> socket.socket:
@@ -73,7 +75,16 @@ class _Guarded:
                 )
         return addresses
 
+    def getresponse(self) -> Any:
+        try:
+            return super().getresponse()  # type: ignore[misc]
+        except (OSError, HTTPException):
+            if self._is_cut:
+                raise TimeoutError(f"no answer within {TOTAL:g} s") from None
+            raise
+
     def _cut(self) -> None:
+        self._is_cut = True
         line = self._line
         if line is not None:
             with contextlib.suppress(OSError):

@@ -22,6 +22,7 @@ Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 FIRST_RETRY = dt.timedelta(seconds=1)
 LONGEST_WAIT = dt.timedelta(minutes=15)
 GIVE_UP_AFTER = dt.timedelta(hours=24)
+_AT_LEAST = dt.timedelta(milliseconds=50)
 _LOOK_AGAIN = dt.timedelta(seconds=30)  # another process may have written messages
 _WHILE_BUSY = dt.timedelta(seconds=1)  # what is in flight is due too, and hides what comes next
 
@@ -52,6 +53,7 @@ class Outbox:
             int, int
         ] = {}  # by message; forgotten at the end of the process, which only hurries a retry
         self._store_failures = 0
+        self._not_before = clock()  # while the store fails
         self._news: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -85,15 +87,14 @@ class Outbox:
     async def _start_due(self) -> int:
         """Begin to deliver what is due, as far as there are workers. Returns how many were begun."""
         free = self._workers - len(self._in_flight)
-        if not free:
+        if not free or self._clock() < self._not_before:
             return 0
         try:
             # Those in flight are due as well, and among so many at most they are all.
             due = await asyncio.to_thread(self._store.due_messages, self._clock(), self._workers)
-        except RunnerError as error:
+        except Exception as error:  # noqa: BLE001 - whatever the store has: tomorrow's messages are still to be delivered
             self._store_failed(error)
             return 0
-        self._store_failures = 0
         begun = 0
         for message in due:
             if begun < free and message.to not in self._in_flight:
@@ -115,9 +116,10 @@ class Outbox:
     async def _deliver(self, message: Message) -> None:
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._attempt, message)
-        except RunnerError as error:  # not recorded, so still due: it will be sent again, but not at once
+        except Exception as error:  # noqa: BLE001 - how it went is not recorded: it is still due, and will be sent again
             self._store_failed(error)
-            await self._sleep(self._store_wait().total_seconds())
+        else:
+            self._store_failures = 0
 
     def _attempt(self, message: Message) -> None:
         """Send and record how it went, in a worker's thread. Raises only what the store raises."""
@@ -148,29 +150,28 @@ class Outbox:
             log.warning("notification could not be delivered; it will be tried again")
         self._store.message_failed(message.id, said, now + wait)
 
-    def _store_failed(self, error: RunnerError) -> None:
+    def _store_failed(self, error: Exception) -> None:
+        """Leave the store alone for a while: without it, a message that was sent would be sent again and again."""
+        ours = isinstance(error, RunnerError)
         self._store_failures += 1
-        if self._store_failures == 1:
-            self._log.error("outbox cannot use its store", error=str(error))
-
-    def _store_wait(self) -> dt.timedelta:
-        return backoff(max(self._store_failures, 1), first=FIRST_RETRY, most=LONGEST_WAIT, random=self._random)
+        if self._store_failures == 1 or not ours:
+            self._log.error("outbox cannot use its store", error=str(error), exc_info=None if ours else error)
+        wait = backoff(self._store_failures, first=FIRST_RETRY, most=LONGEST_WAIT, random=self._random)
+        self._not_before = self._clock() + wait
 
     async def _wait(self) -> dt.timedelta:
         """How long there is nothing to do unless somebody wakes us."""
-        if self._store_failures:
-            return self._store_wait()
+        if self._in_flight:
+            return _WHILE_BUSY
+        now = self._clock()
+        if now < self._not_before:
+            return self._not_before - now
         try:
             next_at = await asyncio.to_thread(self._store.next_message_at)
-        except RunnerError as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._store_failed(error)
-            return self._store_wait()
-        if next_at is None:
-            return _LOOK_AGAIN
-        wait = next_at - self._clock()
-        if self._in_flight:
-            wait = min(max(wait, _WHILE_BUSY), _WHILE_BUSY)
-        return min(max(wait, dt.timedelta(0)), _LOOK_AGAIN)
+            return self._not_before - now
+        return _LOOK_AGAIN if next_at is None else min(max(next_at - now, _AT_LEAST), _LOOK_AGAIN)
 
     async def _pause(self, wait: dt.timedelta) -> None:
         """Until something is new, or for *wait*."""

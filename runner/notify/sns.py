@@ -32,7 +32,10 @@ _OPERATORS_MISTAKE = {
 
 
 class Sns:
-    """Publishes to `sns:<topic ARN>`. Credentials, as boto3 finds them. *endpoint_url*: another SNS. Implements `Notifier`."""
+    """Publishes to `sns:<topic ARN>`, with the credentials that boto3 finds. Implements `Notifier`.
+
+    *endpoint_url*: another SNS than Amazon's; boto3 also heeds AWS_ENDPOINT_URL.
+    """
 
     def __init__(self, *, endpoint_url: str | None = None) -> None:
         self._endpoint_url = endpoint_url

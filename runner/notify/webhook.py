@@ -75,7 +75,7 @@ class Webhook:
         return {"X-Hub-Signature-256": signature(secret, content)}
 
     def _status(self, url: "Url", content: bytes, headers: dict[str, str]) -> int:
-        from urllib3.exceptions import HTTPError, SSLError
+        from urllib3.exceptions import HTTPError
         from urllib3.util import Timeout
 
         from runner.notify.connection import CONNECT, TOTAL, pool
@@ -95,10 +95,8 @@ class Webhook:
                 )
                 response.close()
                 return response.status
-            except SSLError as error:
-                raise WorldError(f"{where}: TLS failed: {error}") from error
             except (HTTPError, OSError, UnicodeError) as error:
-                raise WorldError(f"{where} did not answer: {_reason(error)}") from error
+                raise WorldError(f"{where} could not be reached: {_reason(error)}") from error
 
     def _judge(self, status: int, url: "Url") -> None:
         if 200 <= status < 300:
@@ -128,7 +126,8 @@ def _authorization(url: "Url") -> dict[str, str]:
 
 def _reason(error: BaseException) -> str:
     """The innermost cause, without the URL that urllib3's own messages carry."""
-    inner = error
-    while isinstance(inner.__cause__ or inner.__context__, Exception):
-        inner = inner.__cause__ or inner.__context__ or inner
-    return str(inner) or type(inner).__name__
+    while True:
+        inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if not isinstance(inner, Exception):
+            return str(error) or type(error).__name__
+        error = inner

@@ -11,7 +11,8 @@ from runner.yaml import core_scalar
 Path: TypeAlias = tuple[Any, ...]
 
 
-MOST_TEMPLATES = 5_000  # renderings in one manifest
+MOST_TEMPLATES = 1_000  # different ones in one manifest
+MOST_RENDERED = 5_000  # times, as what groups share is rendered for each of them
 
 
 class _AnyName(Names):
@@ -62,6 +63,7 @@ class Rendering:
         self.mistakes: dict[tuple[Path, str], None] = {}  # an ordered set: one piece may be rendered for several groups
         self.sources: dict[Path, str] = {}  # path of a rendered scalar: its template
         self._rendered = 0
+        self._distinct: set[str] = set()
 
     def render(self, data: Any, path: Path, names: Names) -> Any:
         """*data* with every scalar rendered; a scalar that fails stays as it is, and is noted. Keys stay as they are."""
@@ -118,9 +120,9 @@ class Rendering:
             return text
         self.sources[path] = text
         self._rendered += 1
-        if self._rendered > MOST_TEMPLATES:
-            self.mistakes[
-                (), f"renders templates more than {MOST_TEMPLATES:,} times, once for each group that uses one"
-            ] = None
+        self._distinct.add(text)
+        if self._rendered > MOST_RENDERED or len(self._distinct) > MOST_TEMPLATES:
+            message = f"holds more than {MOST_TEMPLATES:,} templates, or renders them more than {MOST_RENDERED:,} times"
+            self.mistakes[(), message] = None
             return text
         return template.render(text, names)

@@ -31,10 +31,14 @@ def _content(repository: pygit2.Repository, node: Node) -> bytes:
     if node.is_folder:
         return b""
     if node.is_submodule:
-        raise InvalidRevision(f"{node.path} is a submodule; its files are not part of the commit and cannot be deployed")
+        raise InvalidRevision(
+            f"{node.path} is a submodule; its files are not part of the commit and cannot be deployed"
+        )
     content = repository[node.id].peel(pygit2.Blob).data
     if len(content) < _LFS_LONGEST and content.startswith(_LFS):
-        raise InvalidRevision(f"{node.path} is kept in Git LFS; the commit holds only a pointer, which is useless on a host")
+        raise InvalidRevision(
+            f"{node.path} is kept in Git LFS; the commit holds only a pointer, which is useless on a host"
+        )
     return content
 
 

@@ -52,7 +52,9 @@ def walk(repository: pygit2.Repository, tree: pygit2.Tree) -> Iterator[Node]:
         count += 1
         node = Node(folder + _name(entry, folder), int(entry.filemode), entry.id)
         if count > MOST_ENTRIES or len(waiting) > DEEPEST:
-            raise InvalidRevision(f"the tree has more than {MOST_ENTRIES} entries or {DEEPEST} levels, at {node.path!r}")
+            raise InvalidRevision(
+                f"the tree has more than {MOST_ENTRIES} entries or {DEEPEST} levels, at {node.path!r}"
+            )
         yield node
         if node.is_folder:
             waiting.append((f"{node.path}/", iter(repository[node.id].peel(pygit2.Tree))))

@@ -1,0 +1,76 @@
+"""Where revisions come from, all of it: the port `Sources` on git mirrors, S3 and the cache of bundles."""
+
+from collections.abc import Collection, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from runner.config import RepositoryConfig
+from runner.errors import UserError
+from runner.model.revision import Bundle, GitRevision, Revision, S3Location, S3Revision
+from runner.sources.bundles import Bundles
+
+if TYPE_CHECKING:
+    from runner.sources.git import GitRepository
+    from runner.sources.s3 import Objects
+
+
+class AllSources:
+    """The configured *repositories*, and every bucket that this process may read, cached below *state_folder*."""
+
+    def __init__(self, repositories: Iterable[RepositoryConfig], state_folder: Path) -> None:
+        self._configured = {each.name: each for each in repositories}
+        self._folder = state_folder
+        self._bundles = Bundles(state_folder / "bundles")
+        self._open: dict[str, GitRepository] = {}
+
+    def repository(self, name: str) -> "GitRepository":
+        """Raises `UserError` when the configuration has no repository of that name."""
+        if name not in self._configured:
+            known = ", ".join(sorted(self._configured)) or "none"
+            raise UserError(f"no repository {name!r} is configured (known: {known})")
+        if name not in self._open:
+            from runner.sources.git import GitRepository
+
+            made = GitRepository(self._configured[name], self._folder / "mirrors" / f"{quote(name, safe='')}.git")
+            self._open.setdefault(name, made)
+        return self._open[name]
+
+    def resolve(self, location: S3Location, commit_id: str | None) -> S3Revision:
+        return self._objects.resolve(location, commit_id)
+
+    def fetch(self, revision: Revision) -> Bundle:
+        return self._fetch_git(revision) if isinstance(revision, GitRevision) else self._fetch_s3(revision)
+
+    def read(self, bundle: Bundle, name: str) -> bytes | None:
+        return self._bundles.read(bundle, name)
+
+    def prune(self, keep: int, in_use: Collection[str]) -> int:
+        """Drop cached bundles but the *keep* used last and those whose SHA-256 is *in_use*. Returns how many went."""
+        return self._bundles.prune(keep, in_use)
+
+    def _fetch_git(self, revision: GitRevision) -> Bundle:
+        """A revision deployed before needs no repository: a rollback works while the remote is down."""
+        key = f"{revision.label}#{revision.root}"
+        found = self._bundles.find(key)
+        if found:
+            return found
+        repository = self.repository(revision.repository)
+        repository.fetch(revision.commit_id)
+        tree = f"tree:{repository.tree_key(revision.commit_id, revision.root)}"
+        bundle = self._bundles.get(
+            tree, "tar", lambda incoming: repository.export(revision.commit_id, revision.root, incoming)
+        )
+        self._bundles.name(key, bundle)
+        return bundle
+
+    def _fetch_s3(self, revision: S3Revision) -> Bundle:
+        key = f"{revision.label}#{revision.etag}#{revision.bundle_type}"
+        return self._bundles.get(key, revision.bundle_type, lambda incoming: self._objects.download(revision, incoming))
+
+    @cached_property
+    def _objects(self) -> "Objects":
+        from runner.sources.s3 import Objects
+
+        return Objects()
