@@ -7,7 +7,7 @@ that hangs or fails holds up only its own messages. Nothing of this holds up a d
 import asyncio
 import datetime as dt
 import random as chance
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
@@ -86,7 +86,8 @@ class Outbox:
 
     async def _start_due(self) -> int:
         """Begin to deliver what is due, as far as there are workers. Returns how many were begun."""
-        free = self._workers - len(self._in_flight)
+        busy = frozenset(self._in_flight)  # by now: what ends while we read may still be among what we read
+        free = self._workers - len(busy)
         if not free or self._clock() < self._not_before:
             return 0
         try:
@@ -95,12 +96,12 @@ class Outbox:
         except Exception as error:  # noqa: BLE001 - whatever the store has: tomorrow's messages are still to be delivered
             self._store_failed(error)
             return 0
-        begun = 0
-        for message in due:
-            if begun < free and message.to not in self._in_flight:
-                self._begin(message)
-                begun += 1
-        return begun
+        if not due:
+            self._store_failures = 0
+        begun = _heads([message for message in due if message.to not in busy])[:free]
+        for message in begun:
+            self._begin(message)
+        return len(begun)
 
     def _begin(self, message: Message) -> None:
         task = asyncio.create_task(self._deliver(message))
@@ -188,3 +189,11 @@ class Outbox:
         self._news = None
         if self._in_flight:
             await asyncio.wait(self._in_flight.values())
+
+
+def _heads(messages: Sequence[Message]) -> list[Message]:
+    """The first to each destination; a store gives no more, but two at once to one would be out of order."""
+    first: dict[str, Message] = {}
+    for message in messages:
+        first.setdefault(message.to, message)
+    return list(first.values())

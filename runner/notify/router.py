@@ -7,7 +7,7 @@ from runner.ports import Message, Notifier
 
 
 class Router:
-    """*notifiers*: by destination in full (`webhook:ops`), or by kind (`sns`, for every `sns:...`). Implements `Notifier`."""
+    """*notifiers*: by destination (`webhook:ops`), or by kind (`sns`, for every `sns:...`). Implements `Notifier`."""
 
     def __init__(self, notifiers: Mapping[str, Notifier]) -> None:
         self._notifiers = dict(notifiers)

@@ -60,14 +60,22 @@ class AllSources:
         repository.fetch(revision.commit_id)
         tree = f"tree:{repository.tree_key(revision.commit_id, revision.root)}"
         bundle = self._bundles.get(
-            tree, "tar", lambda incoming: repository.export(revision.commit_id, revision.root, incoming)
+            tree,
+            "tar",
+            lambda incoming: repository.export(revision.commit_id, revision.root, incoming),
+            label=revision.label,
         )
         self._bundles.name(key, bundle)
         return bundle
 
     def _fetch_s3(self, revision: S3Revision) -> Bundle:
         key = f"{revision.label}#{revision.etag}#{revision.bundle_type}"
-        return self._bundles.get(key, revision.bundle_type, lambda incoming: self._objects.download(revision, incoming))
+        return self._bundles.get(
+            key,
+            revision.bundle_type,
+            lambda incoming: self._objects.download(revision, incoming),
+            label=revision.label,
+        )
 
     @cached_property
     def _objects(self) -> "Objects":

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, TypeAlias
+from typing import IO, Literal, TypeAlias, cast
 
 from runner.errors import InvalidRevision
 from runner.model.revision import BundleType
@@ -55,12 +55,18 @@ class Member:
 
 
 def members(path: Path, bundle_type: BundleType, limits: Limits) -> Iterator[Member]:
-    """Every member in order; at the end the whole archive has been read and its checksums compared."""
+    """Every member in order; a tar has been read whole at the end, and its checksum compared. Use it inside `sound`."""
+    return _zip_members(path, limits) if bundle_type == "zip" else _tar_members(path, bundle_type, limits)
+
+
+@contextlib.contextmanager
+def sound(bundle_type: BundleType) -> Iterator[None]:
+    """What the libraries say of a damaged archive, as `InvalidRevision`."""
     try:
-        yield from _zip_members(path, limits) if bundle_type == "zip" else _tar_members(path, bundle_type, limits)
+        yield
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise InvalidRevision(f"the bundle is no sound {bundle_type} archive: {error}") from error
-    except (UnicodeDecodeError, NotImplementedError, OverflowError, ValueError) as error:
+    except (NotImplementedError, OverflowError, ValueError) as error:
         raise InvalidRevision(f"the bundle is a {bundle_type} archive that cannot be read: {error}") from error
 
 
@@ -98,22 +104,25 @@ def _decompressed(path: Path, bundle_type: BundleType) -> Iterator[IO[bytes]]:
     with path.open("rb") as file:
         magic = file.read(6)
         file.seek(0)
-        if magic.startswith(b"\x1f\x8b"):
-            stream: IO[bytes] = gzip.GzipFile(fileobj=file)
-        elif bundle_type == "tgz":
-            raise InvalidRevision("the bundle is declared as tgz and is not compressed by gzip; is it a plain tar?")
-        elif magic.startswith(b"BZh"):
-            stream = bz2.BZ2File(file)
-        elif magic == b"\xfd7zXZ\x00":
-            stream = lzma.LZMAFile(file)
-        else:
-            stream = file
+        stream = _stream(file, magic, bundle_type)
         try:
             yield stream
         except OSError as error:  # bz2 says so when its data are not
             if error.errno is None:
                 raise InvalidRevision(f"the bundle's compressed data are damaged: {error}") from error
             raise
+
+
+def _stream(file: IO[bytes], magic: bytes, bundle_type: BundleType) -> IO[bytes]:
+    if magic.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+    if bundle_type == "tgz":
+        raise InvalidRevision("the bundle is declared as tgz and is not compressed by gzip; is it a plain tar?")
+    if magic.startswith(b"BZh"):
+        return bz2.BZ2File(file)
+    if magic == b"\xfd7zXZ\x00":
+        return lzma.LZMAFile(file)
+    return file
 
 
 class _Measured(io.RawIOBase):

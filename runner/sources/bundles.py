@@ -18,13 +18,12 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict
-from io import RawIOBase
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from runner.errors import InvalidRevision, WorldError
 from runner.model.revision import Bundle, BundleType
-from runner.sources.archive import Limits, members
+from runner.sources.archive import Limits, members, sound
 from runner.sources.inspection import Contents, inspect, link_target, normal_name
 from runner.sources.locks import exclusive
 
@@ -33,7 +32,7 @@ _MOST_LINKS = 8
 _LOCKS = 64  # lock files; two revisions may share one, and then wait for each other
 
 
-class Incoming(RawIOBase):
+class Incoming:
     """An archive being written: hashes what passes."""
 
     def __init__(self, file: IO[bytes], folder: Path) -> None:
@@ -48,10 +47,7 @@ class Incoming(RawIOBase):
         if shutil.disk_usage(self._folder).free < size:
             raise no_space(self._folder, size)
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
+    def write(self, data: bytes) -> int:
         self._file.write(data)
         self.sha256.update(data)
         self.size += len(data)
@@ -83,8 +79,10 @@ class Bundles:
             return None
         return Bundle(path=str(path), **entry)
 
-    def get(self, key: str, bundle_type: BundleType, write: Writer) -> Bundle:
+    def get(self, key: str, bundle_type: BundleType, write: Writer, *, label: str) -> Bundle:
         """The bundle that *key* names, written by *write* unless it is here. Written once, however many ask meanwhile.
+
+        *label*: what people call it.
 
         Raises `InvalidRevision` for an archive that is damaged or hostile, `WorldError` when the disk refuses.
         """
@@ -97,7 +95,7 @@ class Bundles:
             if coming is None:
                 coming = self._coming[key] = Future()
         if mine:
-            self._fulfil(coming, key, bundle_type, write)
+            self._fulfil(coming, lambda: self._bring(key, bundle_type, write, label), key)
         return coming.result()
 
     def name(self, key: str, bundle: Bundle) -> None:
@@ -135,17 +133,16 @@ class Bundles:
                     entry.unlink(missing_ok=True)
         return len(doomed)
 
-    def _fulfil(self, coming: "Future[Bundle]", key: str, bundle_type: BundleType, write: Writer) -> None:
+    def _fulfil(self, coming: "Future[Bundle]", bring: Callable[[], Bundle], key: str) -> None:
         try:
-            coming.set_result(self._bring(key, bundle_type, write))
+            coming.set_result(bring())
         except BaseException as error:
             coming.set_exception(error)
-            raise
         finally:
             with self._guard:
                 del self._coming[key]
 
-    def _bring(self, key: str, bundle_type: BundleType, write: Writer) -> Bundle:
+    def _bring(self, key: str, bundle_type: BundleType, write: Writer, label: str) -> Bundle:
         with disk(self._folder):
             (self._folder / "index").mkdir(parents=True, exist_ok=True)
             (self._folder / "incoming").mkdir(exist_ok=True)
@@ -155,24 +152,30 @@ class Bundles:
             found = self.find(key)  # another process may have brought it while we waited
             if found:
                 return found
-            bundle = self._accept(bundle_type, write)
+            bundle = self._accept(bundle_type, write, label)
             self.name(key, bundle)
             return bundle
 
-    def _accept(self, bundle_type: BundleType, write: Writer) -> Bundle:
+    def _accept(self, bundle_type: BundleType, write: Writer, label: str) -> Bundle:
         with disk(self._folder), self._incoming_file() as (file, path):
             incoming = Incoming(file, self._folder)
             with _needing(self._folder, incoming):
                 write(incoming)
                 file.flush()
                 os.fsync(file.fileno())
-            contents = inspect(path, bundle_type, self._limits)
+            contents = self._inspected(path, bundle_type, label)
             final = self._folder / f"{incoming.sha256.hexdigest()}.{bundle_type}"
             path.replace(final)
             _write_whole(_found(final), json.dumps(asdict(contents)))
             return Bundle(
                 path=str(final), bundle_type=bundle_type, sha256=incoming.sha256.hexdigest(), size=incoming.size
             )
+
+    def _inspected(self, path: Path, bundle_type: BundleType, label: str) -> Contents:
+        try:
+            return inspect(path, bundle_type, self._limits)
+        except InvalidRevision as error:
+            raise InvalidRevision(f"{label} cannot be deployed: {error}") from error
 
     @contextlib.contextmanager
     def _incoming_file(self) -> Iterator[tuple[IO[bytes], Path]]:
@@ -208,7 +211,7 @@ class Bundles:
 
     def _look_up(self, path: Path, bundle_type: BundleType, wanted: str) -> tuple[bytes | None, str | None]:
         """The member's content, or the name of the member that it links to."""
-        with disk(self._folder):
+        with disk(self._folder), sound(bundle_type):
             for member in members(path, bundle_type, self._limits):
                 if normal_name(member.name) != wanted:
                     continue

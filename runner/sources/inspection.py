@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.errors import InvalidRevision
 from runner.model.revision import BundleType
-from runner.sources.archive import Kind, Limits, Member, members
+from runner.sources.archive import Kind, Limits, Member, members, sound
 
 _CHUNK = 1024 * 1024
 _LONGEST_NAME = 4096
@@ -27,10 +27,11 @@ class Contents:
 def inspect(path: Path, bundle_type: BundleType, limits: Limits) -> Contents:
     """Read the whole archive. Raises `InvalidRevision` naming the member that is hostile, or saying what is damaged."""
     inspector = _Inspector(limits)
-    for member in members(path, bundle_type, limits):
-        inspector.accept(member)
-        if bundle_type == "zip" and member.kind == "file":
-            _read_through(member)
+    with sound(bundle_type):
+        for member in members(path, bundle_type, limits):
+            inspector.accept(member)
+            if bundle_type == "zip" and member.kind == "file":
+                _read_through(member)
     if not inspector.entries:
         raise InvalidRevision("the bundle is an empty archive")
     return Contents(entries=inspector.entries, size=inspector.size, top=inspector.top())

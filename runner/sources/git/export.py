@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from typing import IO
+from typing import Protocol
 
 import pygit2
 from pygit2.enums import FileMode
@@ -14,7 +14,13 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _LFS_LONGEST = 1024
 
 
-def write_tar(repository: pygit2.Repository, tree: pygit2.Tree, time: int, out: IO[bytes]) -> None:
+class Sink(Protocol):
+    """Where a tar goes."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+def write_tar(repository: pygit2.Repository, tree: pygit2.Tree, time: int, out: Sink) -> None:
     """Write *tree* to *out*: modes 0644 and 0755, links as links, owner 0, every time *time* (seconds).
 
     Raises `InvalidRevision` for what a tree alone cannot give: submodules and files kept in Git LFS.

@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import pygit2
 
@@ -12,7 +12,7 @@ from runner.config import RepositoryConfig
 from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError, WorldError
 from runner.model.revision import Commit, check_commit_id
 from runner.sources.git import trees
-from runner.sources.git.export import write_tar
+from runner.sources.git.export import Sink, write_tar
 from runner.sources.git.mirror import KEPT, Mirror, looks_like_damage
 from runner.sources.git.remote import Remote
 
@@ -90,7 +90,7 @@ class GitRepository:
             commit_id, lambda repository, commit: f"{_rooted(repository, commit, root).id}@{commit.commit_time}"
         )
 
-    def export(self, commit_id: str, root: str, out: IO[bytes]) -> None:
+    def export(self, commit_id: str, root: str, out: Sink) -> None:
         """Write the commit's tree from *root* down to *out*, as a tar. Raises `InvalidRevision` naming what cannot go."""
         try:
             repository, commit = self._mirror.open(), self._commit(commit_id)
