@@ -75,9 +75,7 @@ class Place:
 def _hosts(folder: Path) -> tuple[Host, ...]:
     names = [(f"{stage}-{number}", stage) for stage, many in STAGES.items() for number in range(1, many + 1)]
     ports = _free_ports(len(names))
-    return tuple(
-        Host(name, stage, port, folder / name) for (name, stage), port in zip(names, ports, strict=True)
-    )
+    return tuple(Host(name, stage, port, folder / name) for (name, stage), port in zip(names, ports, strict=True))
 
 
 def _free_ports(many: int) -> list[int]:

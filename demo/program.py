@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -62,25 +61,10 @@ class Program:
         try:
             return subprocess.run([*self._command, *arguments], env=self._environment, timeout=PATIENCE).returncode
         except subprocess.TimeoutExpired:
-            raise DemoFailed(f"penstock {' '.join(arguments)} took over {PATIENCE} s{self._last_words()}") from None
+            raise DemoFailed(f"penstock {' '.join(arguments)} took over {PATIENCE} s{self.last_words()}") from None
 
-    def deployments_of(self, commit: str, groups: tuple[str, ...]) -> dict[str, str]:
-        """Wait until the commit has been seen. Returns the deployments that it led to, by group."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            found = {
-                each["group"]: each["id"]
-                for each in self.ask("list", "--application", "shop")
-                if each["revision"]["commit_id"] == commit and each["creator"] == "CodeDeploy"
-            }
-            if set(found) == set(groups):
-                return found
-            if self._serve.poll() is not None:
-                raise DemoFailed(f"penstock serve ended with status {self._serve.returncode}{self._last_words()}")
-            time.sleep(0.05)
-        raise DemoFailed(f"commit {commit[:10]} was not deployed within {PATIENCE} s{self._last_words()}")
-
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The end of what `serve` has logged, for when something went wrong."""
         return "; its last words:\n" + "\n".join(self._log.read_text().splitlines()[-15:])
 
 

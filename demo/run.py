@@ -1,7 +1,7 @@
 """`make demo`: deploy a small application for real, break it, and watch it being rolled back.
 
 Makes everything in a temporary folder, runs the real `penstock serve`, and ends with status 0 only if the running
-applications themselves have said all that is claimed. Options: `--keep` leaves the folder and the applications.
+applications themselves, and `penstock --output json`, say all that is claimed.
 """
 
 import argparse
@@ -14,8 +14,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from live import Screen
 from place import HERE, Host, Place
-from program import DemoFailed, Program
+from program import PATIENCE, DemoFailed, Program
 from rich.console import Console
 from witness import Answer, Witness, ask, summary
 
@@ -25,90 +26,88 @@ GROUPS = ("staging", "production")
 class Demo:
     """The story, told while it happens."""
 
-    def __init__(self, place: Place, program: Program, console: Console) -> None:
-        self.place, self.program, self.console = place, program, console
+    def __init__(self, place: Place, program: Program, screen: Screen, console: Console) -> None:
+        self.place, self.program, self.screen, self.console = place, program, screen, console
         self.witness = Witness(console)
         self.names: dict[str, str] = {}  # commit ID to what the story calls it
 
     def tell(self) -> None:
         self.a_good_commit()
-        staging = self.a_bad_commit()
-        self.an_operator(staging)
+        deployments = self.a_bad_commit()
+        self.why(deployments["production"])
+        self.an_operator(deployments["staging"])
         self.the_end()
 
     def a_good_commit(self) -> None:
         self.heading("1. A commit is pushed. It goes to staging, and from there to production, half at a time.")
         self.first, deployments = self.push(HERE / "shop", "Open the shop", "first")
-        self.follow(*deployments.values())
         for group, deployment in deployments.items():
             self.expect_status(f"the deployment to {group}", deployment, "Succeeded")
         self.expect_everywhere("every application answers with the first commit, and sells", self.place.hosts)
 
-    def a_bad_commit(self) -> str:
-        """Returns the ID of its deployment to staging."""
+    def a_bad_commit(self) -> dict[str, str]:
+        """Returns the IDs of its deployments."""
         self.heading("2. A second commit is pushed. It works in staging, but not in production.")
-        self.second, deployments = self.push(HERE / "second-commit", "Prices in the currency of the stage", "second")
-        self.follow(*deployments.values())
+        self.second, deployments = self.push(HERE / "second-commit", "Prices in the stage's currency", "second")
         failed = self.describe(deployments["production"])
+        rollback = failed["deployment"].get("rollback", {}).get("rollback_deployment_id")
         self.expect_status("the deployment to staging", deployments["staging"], "Succeeded")
         self.expect_status("the deployment to production", deployments["production"], "Failed")
-        self.expect_failure(failed)
-        rollback = failed["deployment"].get("rollback", {}).get("rollback_deployment_id")
+        self.expect_two_failed_and_two_skipped(failed)
         if rollback is None:
             raise DemoFailed(f"{deployments['production']} was not rolled back")
-
-        self.heading("3. Penstock rolls production back by itself, to the last revision that succeeded there.")
-        self.follow(rollback)
-        self.expect_status("the rollback", rollback, "Succeeded")
+        self.expect_status("the automatic rollback", rollback, "Succeeded")
         creator = self.describe(rollback)["deployment"]["creator"]
-        self.witness.expect(f"nobody asked for it: its creator is {creator}", creator, "codeDeployRollback")
-        self.expect_everywhere("production answers with the first commit, and sells", self.production)
-        for names, commits in (((1, 2), "first > second > first"), ((3, 4), "first > first")):
-            asked = [host for host in self.production if host.name in {f"production-{number}" for number in names}]
-            claim = f"{' and '.join(host.name for host in asked)} ran {commits}"
-            self.witness.expect(claim, {self.history(ask(host)) for host in asked}, {commits})
-        return deployments["staging"]
+        self.witness.expect("nobody asked for the rollback", creator, "codeDeployRollback")
+        self.expect_history("the hosts that failed had the second commit for a moment", "first > second > first", 1, 2)
+        self.expect_history("the hosts that were skipped never had it", "first > first", 3, 4)
+        self.expect_everywhere("production answers with the first commit, and sells", self.at("production"))
+        return deployments
+
+    def why(self, failed: str) -> None:
+        self.heading("3. What went wrong?")
+        self.run("show", failed)
 
     def an_operator(self, staging: str) -> None:
         self.heading("4. Staging succeeded with the second commit, so it still has it. An operator takes it back.")
-        self.expect_everywhere("staging answers with the second commit", self.staging, self.second)
-        self.console.print(f"  $ penstock rollback {staging}", style="bold")
-        if self.program.show("rollback", staging):
-            raise DemoFailed(f"penstock rollback {staging} failed")
+        self.expect_everywhere("staging answers with the second commit", self.at("staging"), self.second)
+        self.run("rollback", staging)
         newest = self.program.ask("list", "--application", "shop", "--group", "staging")[0]
-        self.follow(newest["id"])
         self.expect_status("the operator's rollback", newest["id"], "Succeeded")
 
     def the_end(self) -> None:
         self.heading("5. The applications have the last word.")
         answers = {host: ask(host) for host in self.place.hosts}
         statuses = {each["id"]: each["status"] for each in self.program.ask("list", "--application", "shop")}
-        self.console.print(summary(answers, self.first, self.names, statuses))
+        self.console.print(summary(answers, self.first, statuses))
         self.expect_everywhere("every application answers with the first commit, and sells", self.place.hosts)
 
-    @property
-    def staging(self) -> list[Host]:
-        return [host for host in self.place.hosts if host.stage == "staging"]
-
-    @property
-    def production(self) -> list[Host]:
-        return [host for host in self.place.hosts if host.stage == "production"]
+    def at(self, stage: str) -> list[Host]:
+        return [host for host in self.place.hosts if host.stage == stage]
 
     def heading(self, text: str) -> None:
         self.console.print(f"\n{text}", style="bold cyan")
 
     def push(self, files: Path, message: str, name: str) -> tuple[str, dict[str, str]]:
+        """Push a commit and watch until all that follows from it has ended. Returns it, and its deployments by group."""
+        since = self.screen.now()
         commit = self.place.push(files, message)
         self.names[commit] = name
-        self.console.print(f'  $ git commit -m "{message}" && git push', style="bold")
-        self.console.print(f"  main is now {commit[:10]}, the {name} commit")
-        found = self.program.deployments_of(commit, GROUPS)
-        return commit, {group: found[group] for group in GROUPS}
+        self.console.print(
+            f'  $ git commit -m "{message}" && git push   # {commit[:10]}, the {name} commit', style="bold"
+        )
+        deployments = self.screen.follow(commit, GROUPS, since, PATIENCE)
+        if deployments is None:
+            raise DemoFailed(
+                f"commit {commit[:10]} did not come to an end within {PATIENCE} s{self.program.last_words()}"
+            )
+        return commit, deployments
 
-    def follow(self, *deployments: str) -> None:
-        """Show each to its end; how that was is judged by asking, not by the exit status."""
-        for deployment in deployments:
-            self.program.show("show", deployment, "--follow")
+    def run(self, *arguments: str) -> None:
+        """Type a command in front of everybody."""
+        self.console.print(f"  $ penstock {' '.join(arguments)}", style="bold")
+        if status := self.program.show(*arguments):
+            raise DemoFailed(f"penstock {' '.join(arguments)} ended with status {status}")
 
     def describe(self, deployment: str) -> Any:
         return self.program.ask("show", deployment)
@@ -117,23 +116,28 @@ class Demo:
         seen = self.describe(deployment)["deployment"]["status"]
         self.witness.expect(f"{what}, {deployment}, is {status}", seen, status)
 
-    def expect_failure(self, failed: Any) -> None:
-        targets = {target["id"]: target["status"] for target in failed["targets"]}
-        wanted = dict.fromkeys(("production-1", "production-2"), "Failed")
-        wanted |= dict.fromkeys(("production-3", "production-4"), "Skipped")
-        self.witness.expect("two hosts failed; the other two were not touched and are Skipped", targets, wanted)
+    def expect_two_failed_and_two_skipped(self, failed: Any) -> None:
+        seen = {target["id"]: target["status"] for target in failed["targets"]}
+        wanted = {"production-1": "Failed", "production-2": "Failed"}
+        wanted |= {"production-3": "Skipped", "production-4": "Skipped"}
+        self.witness.expect("two hosts failed, and the other two are Skipped", seen, wanted)
+
+    def expect_history(self, claim: str, wanted: str, *numbers: int) -> None:
+        hosts = [host for host in self.place.hosts if host.name in {f"production-{number}" for number in numbers}]
+        seen = {host.name: self.history(ask(host)) for host in hosts}
+        self.witness.expect(f"{claim} ({wanted})", seen, {host.name: wanted for host in hosts})
 
     def expect_everywhere(self, claim: str, hosts: "list[Host] | tuple[Host, ...]", commit: str = "") -> None:
-        seen = {host.name: (answer.commit[:10], answer.sells) for host in hosts for answer in [ask(host)]}
-        wanted = {host.name: ((commit or self.first)[:10], True) for host in hosts}
-        self.witness.expect(claim, seen, wanted)
+        answers = {host.name: ask(host) for host in hosts}
+        seen = {name: (answer.commit[:10], answer.sells) for name, answer in answers.items()}
+        self.witness.expect(claim, seen, {host.name: ((commit or self.first)[:10], True) for host in hosts})
 
     def history(self, answer: Answer) -> str:
         return " > ".join(self.names.get(commit, commit[:10]) for commit in answer.commits)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__, add_help=True)
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the folder and the running applications")
     keep = parser.parse_args().keep
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
@@ -165,7 +169,10 @@ def run(console: Console, *, keep: bool) -> list[str]:
             stack.callback(shutil.rmtree, place.folder, ignore_errors=True)
             stack.callback(place.end_applications)
         place.prepare()
-        demo = Demo(place, stack.enter_context(Program(place)), console)
+        program = stack.enter_context(Program(place))
+        screen = Screen(place.state)
+        stack.callback(screen.close)
+        demo = Demo(place, program, screen, console)
         demo.tell()
         return demo.witness.contradictions
 

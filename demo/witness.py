@@ -5,6 +5,7 @@ import urllib.request
 from typing import Any, NamedTuple
 
 from place import Host
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -56,17 +57,17 @@ def ask(host: Host) -> Answer:
     return Answer(said["commit"], tuple((each["commit"], each["deployment"]) for each in said["started"]), sells)
 
 
-def summary(answers: dict[Host, Answer], wanted: str, names: dict[str, str], statuses: dict[str, str]) -> Table:
-    """The last word: each host's own answer beside what is expected. *names*: commit to what people call it."""
-    table = Table(title="What the running applications answer", title_justify="left", title_style="bold")
-    for heading in ("host", "answers", "expected", "was, in order", "started by", "deployment", ""):
+def summary(answers: dict[Host, Answer], wanted: str, statuses: dict[str, str]) -> Table:
+    """The last word: each host's own answer beside what is expected. *statuses*: of all deployments, by ID."""
+    table = Table(title="What the running applications answer", title_justify="left", title_style="bold", box=SIMPLE)
+    for heading in ("host", "answers", "expected", "front page", "deployment", "status", ""):
         table.add_column(heading, no_wrap=True)
     for host, answer in answers.items():
-        history = " > ".join(names.get(commit, "?") for commit in answer.commits)
         status = statuses.get(answer.deployment, "unknown")
         right = answer.commit == wanted and answer.sells and status == "Succeeded"
         mark = "[green]✓[/]" if right else "[bold red]✗[/]"
-        table.add_row(host.name, answer.commit[:10], wanted[:10], history, answer.deployment, status, mark)
+        page = "works" if answer.sells else "fails"
+        table.add_row(host.name, answer.commit[:10], wanted[:10], page, answer.deployment, status, mark)
     return table
 
 

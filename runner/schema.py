@@ -28,11 +28,15 @@ MOST_PROBLEMS = 200
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong. *keyword*: the rule of JSON Schema that says so."""
+    """One thing that is wrong. *keyword*: the rule of JSON Schema that says so.
+
+    *wants_structure*: a mapping or a list is expected where something else stands.
+    """
 
     path: Path
     keyword: str
     message: str
+    wants_structure: bool = False
 
     @property
     def is_about_a_key(self) -> bool:
@@ -108,7 +112,8 @@ def _problems(data: Any, schema: str, not_built: NotBuilt) -> Iterator[Problem]:
             case "required":
                 yield Problem(path, keyword, _missing(error.kind.property, rule, load(schema)))
             case _:
-                yield Problem(path, keyword, _wrong(_at(data, path), path, keyword, rule, not_built))
+                message = _wrong(_at(data, path), path, keyword, rule, not_built)
+                yield Problem(path, keyword, message, keyword == "type" and rule["type"] in ("object", "array"))
 
 
 def _subschema(schema: dict[str, Any], path: Iterable[Any]) -> dict[str, Any]:
@@ -150,8 +155,8 @@ def _missing(key: str, rule: dict[str, Any], schema: dict[str, Any]) -> str:
     part = resolved(schema, rule.get("properties", {}).get(key, {}))
     if "x-missing" in part:
         return str(part["x-missing"])
-    expected = part.get("x-expected")
-    return f"{key} is missing" + (f"; expected {expected}" if expected else "")
+    is_telling = part.keys() & {"x-expected", "const", "enum"}
+    return f"{key} is missing" + (f"; expected {expectation(part)}" if is_telling else "")
 
 
 def _wrong(value: Any, path: Path, keyword: str, rule: dict[str, Any], not_built: NotBuilt) -> str:
@@ -165,8 +170,6 @@ def _wrong(value: Any, path: Path, keyword: str, rule: dict[str, Any], not_built
         return f"holds {len(value)} entries; at most {rule[keyword]} are allowed"
     if keyword == "uniqueItems":
         return "the same value stands here twice"
-    if keyword == "dependentRequired":
-        return "; ".join(f"{key} needs {' and '.join(needs)}" for key, needs in rule["dependentRequired"].items())
     known = [str(choice) for choice in rule.get("enum", [])]
     near = nearest(value, known) if isinstance(value, str) else None
     return _expected(rule, value) + (f"; did you mean {near}?" if near else "")

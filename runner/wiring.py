@@ -198,7 +198,9 @@ class Runner:
         from runner.platforms.server.platform import ServerPlatform
 
         def prepared(deployment: Deployment) -> Prepared | PreparationFailed:
-            return prepare(deployment, self.sources, self.hosts)
+            done = prepare(deployment, self.sources, self.hosts)
+            self.sources.prune(self.config.keep_bundles, self.store.bundles_in_use())
+            return done
 
         return Driver(self.store, ServerPlatform(), prepared, self.logs, server_in_place(), now, recorded)
 

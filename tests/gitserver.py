@@ -19,7 +19,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,21 @@ class Origin:
         git("clone", "--quiet", str(self.path), str(self.clone), cwd=folder)
         git("checkout", "--quiet", "-B", "main", cwd=self.clone)
 
-    def commit(self, files: dict[str, str | bytes], message: str = "a change", *, branch: str = "main") -> str:
+    def commit(
+        self,
+        files: Mapping[str, str | bytes],
+        message: str = "a change",
+        *,
+        branch: str = "main",
+        when: str | None = None,
+    ) -> str:
         """Write *files*, commit them on the clone's current branch, push that to *branch*; returns the commit ID."""
         for name, content in files.items():
             path = self.clone / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         git("add", "--all", "--force", cwd=self.clone)
-        git("commit", "--quiet", "--allow-empty", "--message", message, cwd=self.clone)
+        git("commit", "--quiet", "--allow-empty", "--message", message, cwd=self.clone, when=when)
         git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch}", cwd=self.clone)
         return git("rev-parse", "HEAD", cwd=self.clone)
 

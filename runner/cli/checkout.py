@@ -32,7 +32,9 @@ def find(folder: Path) -> Checkout:
     root = _root(folder)
     commit_id = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if commit_id is None:
-        raise UserError(f"{root} has no commit yet; `git add -A && git commit` makes one, and only commits are deployed")
+        raise UserError(
+            f"{root} has no commit yet; `git add -A && git commit` makes one, and only commits are deployed"
+        )
     branch = _git(root, "symbolic-ref", "--short", "--quiet", "HEAD")
     tag = None if branch else _git(root, "describe", "--exact-match", "--tags", "HEAD")
     return Checkout(root, commit_id, branch, tag, _remotes(root), _uncommitted(root))

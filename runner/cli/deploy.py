@@ -28,8 +28,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def choose_manifests(parser: argparse.ArgumentParser) -> None:
     """Options that say which checkout, and what of it."""
-    parser.add_argument("-C", dest="folder", metavar="PATH", type=Path, default=Path(), help="the checkout (default: .)")
-    parser.add_argument("--application", action="append", default=[], metavar="A", help="only this one; may be repeated")
+    parser.add_argument(
+        "-C", dest="folder", metavar="PATH", type=Path, default=Path(), help="the checkout (default: .)"
+    )
+    parser.add_argument(
+        "--application", action="append", default=[], metavar="A", help="only this one; may be repeated"
+    )
     parser.add_argument("--group", action="append", default=[], metavar="G", help="only this group; may be repeated")
 
 
@@ -52,20 +56,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from runner.cli.follow import carry_out, show_recorded
-    from runner.cli.head import wanted_at_head
+    from runner.cli.head import at_head, warn_of_changes
 
-    with wanted_at_head(arguments, deploying=True) as (runner, head):
-        since = runner.store.last_entry_id()
+    with at_head(arguments) as head:
+        warn_of_changes(head.checkout)
+        wanted, chosen = head.wanted(), options(arguments)
+        head.keep_bundles(wanted)
+        store, service = head.runner.store, head.runner.service
+        since = store.last_entry_id()
         made = [
             each
-            for manifest, revision, groups in head.wanted
-            for each in runner.service.create(
-                manifest, head.repository, revision, groups=groups, options=options(arguments)
-            )
+            for manifest, revision, groups in wanted
+            for each in service.create(manifest, head.repository.name, revision, groups=groups, options=chosen)
         ]
         if arguments.detach:
-            return show_recorded(arguments, [runner.store.deployment(each) for each in made], "recorded")
-        return carry_out(arguments, runner, made, since)
+            return show_recorded(arguments, [store.deployment(each) for each in made], "recorded")
+        return carry_out(arguments, head.runner, made, since)
 
 
 def options(arguments: argparse.Namespace) -> "Options":

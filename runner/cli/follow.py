@@ -2,9 +2,9 @@
 
 import argparse
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.cli import exits
 from runner.cli.progress import Progress, view_for
@@ -72,27 +72,38 @@ def carry_out(
     since: int,
     *,
     well: Verdict = all_succeeded,
+    also: dict[str, Any] | None = None,
 ) -> int:
     """Follow the deployments and their rollbacks to the end, driving them if nobody else does. Returns the exit status.
 
-    *since*: journal entries after that one are shown. *well*: whether it went as the user wished.
+    *since*: journal entries after that one are shown. *well*: whether it went as the user wished. *also*: more for the
+    JSON document.
     """
     watched = Watched(runner.store, deployment_ids)
-    ended = asyncio.run(_follow(arguments, runner, watched, since))
+    ended = asyncio.run(_showing(arguments, runner, watched, since, _drive_or_wait(runner, watched)))
     went_well = ended and well(watched)
-    show_result(arguments, watched.deployments(), went_well)
+    show_result(arguments, watched.deployments(), went_well, also or {})
     if not ended:
         note("told to stop: what was under way on hosts is recorded; `penstock sync` carries on with the rest")
         return exits.INTERRUPTED
     return exits.FINE if went_well else exits.DEPLOYMENT_FAILED
 
 
-async def _follow(arguments: argparse.Namespace, runner: "Runner", watched: Watched, since: int) -> bool:
-    progress = Progress(runner.store, view_for(arguments, runner.store.events), since)
+async def _showing(
+    arguments: argparse.Namespace,
+    runner: "Runner",
+    watched: Watched,
+    since: int,
+    work: Coroutine[Any, Any, bool],
+    *,
+    only: Callable[[], set[str]] | None = None,
+) -> bool:
+    """Do *work* with live progress, and return what it returns."""
+    progress = Progress(runner.store, view_for(arguments, runner.store.events), since, only=only)
     progress.begin_with(watched.ids())
     showing = asyncio.create_task(progress.run())
     try:
-        return await _drive_or_wait(runner, watched)
+        return await work
     finally:
         showing.cancel()
         with suppress(asyncio.CancelledError):
@@ -103,7 +114,7 @@ async def _follow(arguments: argparse.Namespace, runner: "Runner", watched: Watc
 async def _drive_or_wait(runner: "Runner", watched: Watched) -> bool:
     """False: told to stop before all had ended."""
     told = False
-    while not await asyncio.to_thread(watched.all_ended):
+    while True:
         try:
             with runner.driving():
                 return await runner.drive(watched.all_ended)
@@ -111,21 +122,39 @@ async def _drive_or_wait(runner: "Runner", watched: Watched) -> bool:
             if not told:
                 told = True
                 note(f"{busy.message.partition(';')[0]} and carries this out; following it")
-            await _wait(watched, TRY_THE_LOCK_EVERY)
-    return True
+        if await _have_ended(watched, TRY_THE_LOCK_EVERY):
+            return True
 
 
-async def _wait(watched: Watched, seconds: float) -> None:
-    for _ in range(int(seconds / LOOK_EVERY)):
+async def _have_ended(watched: Watched, within: float) -> bool:
+    """Wait for it, *within* that many seconds."""
+    for _ in range(max(1, int(within / LOOK_EVERY))):
         if await asyncio.to_thread(watched.all_ended):
-            return
+            return True
         await asyncio.sleep(LOOK_EVERY)
+    return False
 
 
-def show_result(arguments: argparse.Namespace, deployments: Sequence[Deployment], went_well: bool) -> None:
+def look_on(arguments: argparse.Namespace, runner: "Runner", deployment_ids: Sequence[str]) -> None:
+    """Show live progress until the deployments and their rollbacks have ended; drive nothing."""
+    watched = Watched(runner.store, deployment_ids)
+
+    async def until_ended() -> bool:
+        while not await _have_ended(watched, TRY_THE_LOCK_EVERY):
+            pass
+        return True
+
+    if not watched.all_ended():
+        since = runner.store.last_entry_id()
+        asyncio.run(_showing(arguments, runner, watched, since, until_ended(), only=watched.ids))
+
+
+def show_result(
+    arguments: argparse.Namespace, deployments: Sequence[Deployment], went_well: bool, also: dict[str, Any]
+) -> None:
     """The last word: a JSON document, or where to look when something went wrong."""
     if arguments.output == "json":
-        print(to_json({"succeeded": went_well, "deployments": list(deployments)}))
+        print(to_json({"succeeded": went_well, "deployments": list(deployments), **also}))
         return
     for deployment in deployments:
         if deployment.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED):

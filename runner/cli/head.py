@@ -11,15 +11,18 @@ from runner.cli.session import note, opened, repository_of
 from runner.cli.words import count
 from runner.errors import ApplicationDoesNotExist, DeploymentGroupDoesNotExist, RevisionDoesNotExist
 from runner.model.manifest import Manifest
-from runner.model.revision import Revision
+from runner.model.revision import GitRevision, Revision
 
 if TYPE_CHECKING:
     from runner.ports import Repository
     from runner.wiring import Runner
 
+Chosen = tuple[Manifest, tuple[str, ...]]
+"""A manifest and the names of its groups that are meant; none for all."""
+
 
 class Wanted(NamedTuple):
-    """One application. *groups*: empty for all of them."""
+    """One application, its revision pinned. *groups*: empty for all of them."""
 
     manifest: Manifest
     revision: Revision
@@ -27,71 +30,92 @@ class Wanted(NamedTuple):
 
 
 class Head(NamedTuple):
-    """HEAD as the runner sees it. *repository*: the name under which the runner knows it."""
+    """HEAD as the runner sees it. *is_configured*: other processes know the repository too."""
 
+    runner: "Runner"
     checkout: Checkout
-    repository: str
-    wanted: tuple[Wanted, ...]
+    repository: "Repository"
+    is_configured: bool
+    chosen: tuple[Chosen, ...]
+
+    def wanted(self) -> list[Wanted]:
+        """Everything pinned, and checked for what would fail later. Raises before anything is recorded."""
+        return [self._wanted(manifest, groups) for manifest, groups in self.chosen]
+
+    def script_seconds(self, wanted: Wanted) -> int | None:
+        """How long the scripts of one host may take together; None where the AppSpec is not in the commit."""
+        from runner.render import appspec
+
+        if not isinstance(wanted.revision, GitRevision):
+            return None
+        root, name = wanted.manifest.root, wanted.manifest.appspec
+        text = self.repository.read(self.checkout.commit_id, f"{root}/{name}" if root else name)
+        if text is None:
+            return None
+        spec, _warnings = appspec.parse(text, name)
+        return sum(script.timeout for scripts in spec.hooks.values() for script in scripts)
+
+    def keep_bundles(self, wanted: Sequence[Wanted]) -> None:
+        """Bring revisions into the cache that another process would not know where to find."""
+        if not self.is_configured:
+            for each in wanted:
+                self.runner.sources.fetch(each.revision)
+
+    def _wanted(self, manifest: Manifest, groups: tuple[str, ...]) -> Wanted:
+        revision = self.runner.flow.resolve(manifest, self.repository, self.checkout.commit_id)
+        self.runner.flow.check_plan(manifest, revision, self.repository)
+        return Wanted(manifest, revision, groups)
 
 
 @contextmanager
-def wanted_at_head(arguments: argparse.Namespace, *, deploying: bool) -> "Iterator[tuple[Runner, Head]]":
-    """A runner that knows the checkout, and what is to be deployed. Raises before anything is recorded.
-
-    *deploying*: warn of what will not be deployed.
-    """
+def at_head(arguments: argparse.Namespace) -> Iterator[Head]:
+    """A runner that knows the checkout of `arguments.folder`, and the manifests that the arguments choose."""
     checkout = checkouts.find(arguments.folder)
     repository, known = repository_of(arguments, checkout)
-    if deploying and checkout.uncommitted:
-        note(f"{count(checkout.uncommitted, 'file')} changed or new since {checkout.commit_id[:10]}: not deployed")
     with opened(arguments, checkout=None if known else repository, logging=True) as runner:
         source = runner.sources.repository(repository.name)
         _fetch(source, checkout, repository.url)
         manifests = runner.flow.render(source, checkout.commit_id, branch=checkout.branch, tag=checkout.tag)
-        wanted = tuple(
-            _resolved(runner, source, manifest, groups, checkout)
-            for manifest, groups in choose(manifests, arguments.application, arguments.group)
-        )
-        yield runner, Head(checkout, repository.name, wanted)
+        yield Head(runner, checkout, source, known, choose(manifests, arguments.application, arguments.group))
 
 
-def choose(
-    manifests: Sequence[Manifest], applications: Sequence[str], groups: Sequence[str]
-) -> list[tuple[Manifest, tuple[str, ...]]]:
+def warn_of_changes(checkout: Checkout) -> None:
+    """Say what is in the work tree and will not be deployed."""
+    if checkout.uncommitted:
+        changed = count(checkout.uncommitted, "file")
+        note(f"{changed} changed or new since commit {checkout.commit_id[:10]}; only what is committed is deployed")
+
+
+def choose(manifests: Sequence[Manifest], applications: Sequence[str], groups: Sequence[str]) -> tuple[Chosen, ...]:
     """The manifests of the named applications (all where none is named) that have one of the named groups.
 
     Raises `ApplicationDoesNotExist`, `DeploymentGroupDoesNotExist`.
     """
-    known = [manifest.application for manifest in manifests]
-    for name in applications:
+    _check_known(applications, [manifest.application for manifest in manifests], "application", ApplicationDoesNotExist)
+    there = [each for each in manifests if not applications or each.application in applications]
+    names = [settings.name for manifest in there for settings in manifest.groups]
+    _check_known(groups, names, "deployment group", DeploymentGroupDoesNotExist)
+    meant = [(each, tuple(one.name for one in each.groups if one.name in groups)) for each in there]
+    return tuple((manifest, some) for manifest, some in meant if some or not groups)
+
+
+def _check_known(
+    asked: Sequence[str],
+    known: Sequence[str],
+    what: str,
+    missing: type[ApplicationDoesNotExist] | type[DeploymentGroupDoesNotExist],
+) -> None:
+    for name in asked:
         if name not in known:
-            raise ApplicationDoesNotExist(f"this commit has no application {name}; it has {', '.join(known)}")
-    chosen = [each for each in manifests if not applications or each.application in applications]
-    there = {settings.name for manifest in chosen for settings in manifest.groups}
-    for name in groups:
-        if name not in there:
-            raise DeploymentGroupDoesNotExist(f"this commit has no deployment group {name}; it has {', '.join(there)}")
-    wanted = [
-        (manifest, tuple(settings.name for settings in manifest.groups if settings.name in groups))
-        for manifest in chosen
-    ]
-    return [(manifest, some) for manifest, some in wanted if some or not groups]
+            raise missing(f"this commit has no {what} {name}; it has {', '.join(dict.fromkeys(known))}")
 
 
 def _fetch(source: "Repository", checkout: Checkout, url: str) -> None:
     try:
         source.fetch(checkout.commit_id)
     except RevisionDoesNotExist as error:
-        if checkout.remotes:
-            raise RevisionDoesNotExist(
-                f"{url} does not have commit {checkout.commit_id[:10]}, which HEAD points at; push it first"
-            ) from error
-        raise
-
-
-def _resolved(
-    runner: "Runner", source: "Repository", manifest: Manifest, groups: tuple[str, ...], checkout: Checkout
-) -> Wanted:
-    revision = runner.flow.resolve(manifest, source, checkout.commit_id)
-    runner.flow.check_plan(manifest, revision, source)
-    return Wanted(manifest, revision, groups)
+        if url == str(checkout.root):
+            raise
+        raise RevisionDoesNotExist(
+            f"{url} does not have commit {checkout.commit_id[:10]}, which HEAD points at; push it first"
+        ) from error

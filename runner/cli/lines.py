@@ -5,7 +5,8 @@ from itertools import groupby
 from typing import TextIO
 
 from runner.cli.board import Board, Rollout, why
-from runner.cli.words import between, clock, count, listed, one_line, span
+from runner.cli.words import between, clock, count, listed, one_line
+from runner.model.duration import format_duration
 from runner.model.journal import Entry
 
 _QUIET = {
@@ -53,7 +54,9 @@ def _line(rollout: Rollout, entry: Entry) -> str:
 
 def _skipped(rollout: Rollout, entries: list[Entry]) -> str:
     names = [entry.target or "" for entry in entries]
-    return f"{clock(entries[0].at)} {rollout.id} {rollout.place} {count(len(names), 'host')} skipped: {listed(names, 8)}"
+    return (
+        f"{clock(entries[0].at)} {rollout.id} {rollout.place} {count(len(names), 'host')} skipped: {listed(names, 8)}"
+    )
 
 
 def _said(rollout: Rollout, entry: Entry) -> str:
@@ -78,7 +81,7 @@ def _said(rollout: Rollout, entry: Entry) -> str:
         case "hold ended":
             return "hold ended" + (" on request" if details.get("continued_on_request") else "")
         case "stop requested":
-            wishes = {True: ", with rollback", False: ", without rollback"}
+            wishes: dict[bool | None, str] = {True: ", with rollback", False: ", without rollback"}
             return "stop requested" + wishes.get(details.get("rollback"), "")
         case "rollback triggered" | "rollback impossible":
             return f"{entry.kind}: {details.get('message', '')}"
@@ -107,4 +110,4 @@ def _until(rollout: Rollout) -> str:
 def _holds(rollout: Rollout, entry: Entry) -> str:
     if rollout.until is None:
         return "holds"
-    return f"holds for {span(rollout.until - entry.at)}{_until(rollout)}"
+    return f"holds for {format_duration(rollout.until - entry.at)}{_until(rollout)}"

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.board import Board, HostRow, Rollout
+from runner.cli.board import Board, HostRow, Rollout, why
 from runner.cli.words import between, clock, count, one_line, span
 from runner.model.journal import Entry
 from runner.ports import Clock
@@ -52,6 +52,11 @@ class LiveView:
             if rollout.is_over and rollout.id not in self._told:
                 self._told.add(rollout.id)
                 self._console.print(self._ended(rollout))
+            elif entry.kind == "lifecycle event failed":
+                where = f"{rollout.place} {rollout.id} {entry.target} {entry.lifecycle_event}"
+                self._console.print(
+                    Text(f"{self._marks['Failed']} {clock(entry.at)} {where} failed: {one_line(why(entry))}")
+                )
             elif entry.kind in ("stop requested", "rollback triggered", "rollback impossible"):
                 said = entry.details.get("message") or entry.kind
                 self._console.print(Text(f"  {clock(entry.at)} {rollout.place}: {one_line(said)}", style="yellow"))
@@ -66,11 +71,13 @@ class LiveView:
     def picture(self) -> "RenderableType":
         """Everything that has not ended."""
         going = [rollout for rollout in self._board.rollouts.values() if not rollout.is_over]
-        room = max(3, (self._console.height - LINES_AROUND) // max(1, len(going)) - 2)
+        room = max(3, (self._console.height - LINES_AROUND) // max(1, len(going)) - 3)
         return Group(*(part for rollout in going for part in self._parts(rollout, room)))
 
     def _parts(self, rollout: Rollout, room: int) -> Iterable["RenderableType"]:
         yield self._header(rollout)
+        if rollout.waiting:
+            yield Text(f"  {rollout.waiting}{self._left(rollout.until)}", "magenta", no_wrap=True, overflow="ellipsis")
         if rollout.hosts:
             yield self._hosts(rollout, room)
 
@@ -85,8 +92,6 @@ class LiveView:
             text.append(_counts(rollout))
         if rollout.rolls_back:
             text.append(f"  rolls back {rollout.rolls_back}", "yellow")
-        if rollout.waiting:
-            text.append(f"  {rollout.waiting}{self._left(rollout.until)}", "magenta")
         return text
 
     def _left(self, until: dt.datetime | None) -> str:

@@ -80,23 +80,25 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        _add_global_options(declared, again=True)
         verb.declare(declared)
         declared.set_defaults(run=verb.run)
     return top
 
 
-def _add_global_options(top: argparse.ArgumentParser) -> None:
-    top.add_argument(
-        "--config", metavar="FILE", type=Path, help="the runner's configuration (default: ./penstock.toml, if any)"
-    )
-    top.add_argument(
-        "--state",
-        metavar="DIR",
-        type=Path,
-        help="the state folder (default: $PENSTOCK_STATE, else the user's state folder)",
-    )
-    top.add_argument("--output", choices=("text", "json"), default="text", help="how results are printed")
-    top.add_argument("--verbose", action="store_true", help="say more: every lifecycle event, debug logs, tracebacks")
+def _add_global_options(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """*again*: behind the verb they are understood as well, and not shown once more."""
+
+    def add(*names: str, default: Any = None, help: str, **how: Any) -> None:
+        default, help = (argparse.SUPPRESS, argparse.SUPPRESS) if again else (default, help)
+        parser.add_argument(*names, default=default, help=help, **how)
+
+    here, there = "./penstock.toml, if there is one", "$PENSTOCK_STATE, else the user's state folder"
+    add("--config", metavar="FILE", type=Path, help=f"the runner's configuration (default: {here})")
+    add("--state", metavar="DIR", type=Path, help=f"the state folder (default: {there})")
+    add("--output", choices=("text", "json"), default="text", help="how results are printed (default: text)")
+    traces = "say more: every lifecycle event, debug logs, tracebacks"
+    add("--verbose", action="store_true", default=False, help=traces)
 
 
 def _reader_left() -> int:

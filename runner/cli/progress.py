@@ -132,9 +132,7 @@ class Progress:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def view_for(
-    arguments: argparse.Namespace, events: Sequence[str], *, as_json: bool = False
-) -> Callable[[Board], View]:
+def view_for(arguments: argparse.Namespace, events: Sequence[str], *, as_json: bool = False) -> Callable[[Board], View]:
     """The view that suits the output: *as_json* for JSON lines, else the terminal's, else plain lines.
 
     Standard output is left to the result when that is JSON.

@@ -1,8 +1,13 @@
 """`penstock redeploy [WHAT]`."""
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.cli.deploy import add_options
+
+if TYPE_CHECKING:
+    from runner.wiring import Runner
 
 NAME = "redeploy"
 SUMMARY = "deploy again what a group last had successfully, or a deployment's revision"
@@ -22,33 +27,39 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from runner.cli.deploy import options
-    from runner.cli.follow import carry_out, show_recorded
+    from runner.cli.session import find_deployment
     from runner.cli.wishes import opened_for_wishes
 
-    with opened_for_wishes(arguments) as runner:
-        since = runner.store.last_entry_id()
-        what = _what(arguments, runner)
-        made = [each for one in what for each in runner.service.redeploy(one, options(arguments))]
-        if arguments.detach:
-            return show_recorded(arguments, [runner.store.deployment(each) for each in made], "recorded")
-        return carry_out(arguments, runner, made, since)
-
-
-def _what(arguments: argparse.Namespace, runner: "Runner") -> list[str]:
-    from runner.cli.session import find_deployment
-
     if arguments.what is None:
-        return _applications_here(arguments)
-    if arguments.what.lower().startswith("d-") and "/" not in arguments.what:
-        return [find_deployment(runner.store, arguments.what)]
-    return [arguments.what]
+        return _of_this_checkout(arguments)
+    with opened_for_wishes(arguments) as runner:
+        is_id = arguments.what.lower().startswith("d-") and "/" not in arguments.what
+        what = find_deployment(runner.store, arguments.what) if is_id else arguments.what
+        return _redeploy(arguments, runner, [what])
 
 
-def _applications_here(arguments: argparse.Namespace) -> list[str]:
-    """The applications that the checkout around the current folder describes at HEAD."""
+def _of_this_checkout(arguments: argparse.Namespace) -> int:
+    """Every group of the checkout's applications that has something."""
+    from runner.cli.head import at_head
+    from runner.errors import UserError
+
     arguments.folder, arguments.application, arguments.group = Path(), [], []
-    from runner.cli.head import wanted_at_head
+    with at_head(arguments) as head:
+        here = {manifest.application for manifest, _groups in head.chosen}
+        groups = [group for group in head.runner.service.state().groups if group.application in here and group.current]
+        if not groups:
+            raise UserError(
+                f"nothing of {', '.join(sorted(here))} was deployed successfully yet; `penstock deploy` first"
+            )
+        return _redeploy(arguments, head.runner, [f"{group.application}/{group.group}" for group in groups])
 
-    with wanted_at_head(arguments, deploying=False) as (_runner, head):
-        return [wanted.manifest.application for wanted in head.wanted]
+
+def _redeploy(arguments: argparse.Namespace, runner: "Runner", what: list[str]) -> int:
+    from runner.cli.deploy import options
+    from runner.cli.follow import carry_out, show_recorded
+
+    since, chosen = runner.store.last_entry_id(), options(arguments)
+    made = [each for one in what for each in runner.service.redeploy(one, chosen)]
+    if arguments.detach:
+        return show_recorded(arguments, [runner.store.deployment(each) for each in made], "recorded")
+    return carry_out(arguments, runner, made, since)

@@ -1,6 +1,10 @@
 """`penstock rollback ID`."""
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.cli.follow import Watched
 
 NAME = "rollback"
 SUMMARY = "bring a group back to what it had before a deployment"

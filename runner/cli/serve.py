@@ -1,6 +1,10 @@
 """`penstock serve`: watch and deploy until told to stop."""
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.wiring import Runner
 
 NAME = "serve"
 SUMMARY = "watch the configured repositories and deploy, until told to stop"
@@ -15,7 +19,9 @@ penstock --config /etc/penstock.toml --state /var/lib/penstock serve --listen 12
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", metavar="HOST:PORT", help="answer health checks there (default: the configuration's)")
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", help="answer health checks there (default: the configuration's)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +50,8 @@ async def _serve(arguments: argparse.Namespace, runner: "Runner") -> None:
     showing = asyncio.create_task(progress.run())
     try:
         await runner.serve(
-            arguments.listen, lambda address: note(f"serving from {runner.folder}" + (f", listening on {address}" if address else ""))
+            arguments.listen,
+            lambda address: note(f"serving from {runner.folder}" + (f", listening on {address}" if address else "")),
         )
     finally:
         showing.cancel()

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from runner.errors import DeploymentDoesNotExist, UserError
 
@@ -27,9 +27,8 @@ def opened(
     if logging:
         from runner import log
 
-        log.configure(
-            stream=_StandardError(), as_json=arguments.output == "json", verbose=arguments.verbose  # type: ignore[arg-type]
-        )
+        stream = cast("TextIO", _StandardError())
+        log.configure(stream=stream, as_json=arguments.output == "json", verbose=arguments.verbose)
     runner = open_runner(config=arguments.config, state=arguments.state, checkout=checkout)
     try:
         yield runner

@@ -1,6 +1,10 @@
 """`penstock stop ID`."""
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.cli.follow import Watched
 
 NAME = "stop"
 SUMMARY = "stop a deployment"
@@ -27,7 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     with opened_for_wishes(arguments) as runner:
         stopped = find_deployment(runner.store, arguments.id)
-        return wish(arguments, runner, stopped, lambda: runner.service.stop(stopped, rollback=arguments.rollback), _well)
+        return wish(
+            arguments, runner, stopped, lambda: runner.service.stop(stopped, rollback=arguments.rollback), _well
+        )
 
 
 def _well(watched: "Watched") -> bool:

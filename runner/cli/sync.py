@@ -1,6 +1,10 @@
 """`penstock sync`: look once, deploy what changed, leave."""
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.cli.follow import Watched
 
 NAME = "sync"
 SUMMARY = "poll every configured repository once, deploy what changed, exit"
@@ -28,26 +32,24 @@ def run(arguments: argparse.Namespace) -> int:
 
     with opened(arguments, checkout=checkout_here(arguments), logging=True) as runner:
         store = runner.store
-        unfinished = runner.service.list(active=True, limit=None)
-        if not runner.config.repositories and not unfinished:
+        if not runner.config.repositories and not runner.service.list(active=True, limit=1):
             raise UserError("no repository is configured; name one under [repositories] in penstock.toml")
         since, refused_before = store.last_entry_id(), {each.change.id for each in store.changes("Refused")}
         states = asyncio.run(runner.poll())
         going = [each.id for each in reversed(runner.service.list(active=True, limit=None))]
-        status = carry_out(arguments, runner, going, since, well=_none_failed)
-        if status != exits.FINE:
-            return status
-        if refused := [each for each in store.changes("Refused") if each.change.id not in refused_before]:
-            for each in refused:
-                note(f"{each.change.repository} {each.change.ref} {each.change.commit_id[:10]} refused: {each.message}")
-            return exits.USERS_MISTAKE
-        later = [f"{state.name}: {state.last_error}" for state in states if state.failures]
-        later += [
-            f"{each.change.repository} {each.change.ref} postponed: {each.message}" for each in store.changes("Pending")
-        ]
-        for line in later:
-            note(line)
-        return exits.WORLDS_FAILURE if later else exits.FINE
+        refused = [each for each in store.changes("Refused") if each.change.id not in refused_before]
+        postponed = store.changes("Pending")
+        also = {"repositories": states, "refused": refused, "postponed": postponed}
+        status = carry_out(arguments, runner, going, since, well=_none_failed, also=also)
+    for each in (*refused, *postponed):
+        change = each.change
+        note(f"{change.repository} {change.ref} {change.commit_id[:10]} {each.status.lower()}: {each.message}")
+    failing = [state for state in states if state.failures]
+    for state in failing:
+        note(f"repository {state.name}: {state.last_error}")
+    if status == exits.FINE and refused:
+        return exits.USERS_MISTAKE
+    return exits.WORLDS_FAILURE if status == exits.FINE and (failing or postponed) else status
 
 
 def _none_failed(watched: "Watched") -> bool:

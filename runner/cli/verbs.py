@@ -1,5 +1,8 @@
-"""The verbs, in the order in which `penstock --help` lists them. Each file has NAME, SUMMARY, DESCRIPTION, EXAMPLE,
-`declare(parser)` and `run(arguments)`, and imports nothing but the standard library before it runs."""
+"""The verbs, in the order in which `penstock --help` lists them.
+
+Each file has NAME, SUMMARY, DESCRIPTION, EXAMPLE, `declare(parser)` and `run(arguments)`, and imports nothing but the
+standard library before it runs.
+"""
 
 from runner.cli import (
     continue_,

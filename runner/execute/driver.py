@@ -69,7 +69,7 @@ class Driver:
     async def run(self) -> None:
         """Drive until drained. Raises `WorldError` only when the store can never be written again as things stand."""
         for action in await self._blocking(self._store.in_flight):
-            self._log.info("action taken up again", **_about(action))
+            self._log.info("action taken up again", **self._about(action))
             self._begin(action)
         glancing = asyncio.create_task(self._glance())
         try:
@@ -179,7 +179,7 @@ class Driver:
             self._keep(action, None)
             outcome = await self._platform.run(command, lambda text: self._keep(action, text))
         except Exception as bug:  # noqa: BLE001 - one host's bug must not stop the others
-            self._log.error("lifecycle event failed with a bug", **_about(action), exc_info=bug)
+            self._log.error("lifecycle event failed with a bug", **self._about(action), exc_info=bug)
             diagnostics = Diagnostics(error_code="UnknownError", message=f"internal error: {bug!r}")
             outcome = Outcome(succeeded=False, diagnostics=diagnostics)
         return EventEnded(
@@ -198,7 +198,7 @@ class Driver:
             else:
                 self._logs.append(action.deployment_id, action.target, action.event, text)
         except WorldError as error:  # a lost line of output is no reason to lose the rollout
-            self._log.warning("output not kept", **_about(action), error=error.message)
+            self._log.warning("output not kept", **self._about(action), error=error.message)
 
     async def _job(self, deployment_id: str) -> tuple[Job, dict[str, Host]]:
         if deployment_id not in self._jobs:
@@ -211,8 +211,11 @@ class Driver:
         """Run *call* in the one thread that speaks to the store."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
-
-def _about(action: Action) -> dict[str, Any]:
-    if isinstance(action, Prepare):
-        return {"deployment": action.deployment.id}
-    return {"deployment": action.deployment_id, "target": action.target, "event": action.event}
+    def _about(self, action: Action) -> dict[str, str]:
+        if isinstance(action, Prepare):
+            return {"deployment": action.deployment.id}
+        return {
+            "deployment": action.deployment_id,
+            "target": action.target,
+            "lifecycle_event": self._events[action.event],
+        }

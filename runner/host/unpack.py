@@ -116,12 +116,14 @@ class _Tree:
 
     def clear(self, path: str) -> None:
         """A later member of the same name replaces an earlier one."""
-        if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
+        if os.path.islink(path):
+            self._known = {self.root}  # members may have gone through this link; where it leads may change now
+            os.unlink(path)
+        elif os.path.lexists(path) and not os.path.isdir(path):
             os.unlink(path)
 
     def make_folder(self, path: str, mode: int, mtime: float, owner: tuple[int, int] | None) -> None:
-        if os.path.islink(path):
-            os.unlink(path)
+        self.clear(path)
         os.makedirs(path, exist_ok=True)
         if owner:
             os.chown(path, *owner)

@@ -24,8 +24,9 @@ TOTAL = 9.0  # seconds from the first attempt to connect until the answer's stat
 
 def pool(url: Url, *, allow_link_local: bool) -> HTTPConnectionPool:
     """A pool for one request to *url*, http or https; certificates are verified against the system's."""
-    kind = _HTTPSPool if url.scheme == "https" else _HTTPPool
-    return kind(url.hostname or "", url.port, maxsize=1, allow_link_local=allow_link_local)
+    kind, usual = (_HTTPSPool, 443) if url.scheme == "https" else (_HTTPPool, 80)
+    # Without a port, the last digits of an IPv6 address would be taken for one.
+    return kind(url.hostname or "", url.port or usual, maxsize=1, allow_link_local=allow_link_local)
 
 
 class _Guarded:

@@ -94,7 +94,7 @@ class _Reader:
     def _manifest(self, data: Any) -> Manifest | None:
         problems = schema.check(data, "manifest", not_built=NOT_BUILT)
         for problem in problems:
-            if problem.is_about_a_key or not is_template(str(_at(data, problem.path))):
+            if not _may_be_mended(problem, data):
                 self.report(problem.path, problem.message)
         if not isinstance(data, dict) or any(each.keyword in _TOO_MANY for each in problems):
             return None
@@ -103,9 +103,12 @@ class _Reader:
             return None
         if self.rendering.sources and not self._are_valid(views):
             return None
-        settings = Settings(self.file, data, views, self.report)
-        manifest = settings.manifest()
+        manifest = Settings(self.file, data, views, self._report_certain).manifest()
         return None if self._problems else manifest
+
+    def _report_certain(self, path: Path, message: str) -> None:
+        if not self.rendering.is_uncertain(path, self.context):
+            self.report(path, message)
 
     def _views(self, data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Per deployment group the whole manifest as the group sees it: rendered, with this group alone.
@@ -183,6 +186,14 @@ class _Reader:
     def _explained(self, problem: schema.Problem, group: str) -> str:
         source = self.rendering.sources.get(problem.path)
         return f"{problem.message} (from {schema.describe(source)}, for {group})" if source else problem.message
+
+
+def _may_be_mended(problem: schema.Problem, data: Any) -> bool:
+    """Whether what is wrong is a template, which may still become what is expected. Text never becomes structure."""
+    if problem.is_about_a_key or problem.wants_structure:
+        return False
+    value = _at(data, problem.path)
+    return isinstance(value, str) and is_template(value)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

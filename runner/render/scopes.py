@@ -10,7 +10,6 @@ from runner.yaml import core_scalar
 
 Path: TypeAlias = tuple[Any, ...]
 
-
 MOST_TEMPLATES = 1_000  # different ones in one manifest
 MOST_RENDERED = 5_000  # times, as what groups share is rendered for each of them
 
@@ -96,8 +95,14 @@ class Rendering:
         return names
 
     def is_uncertain(self, path: Path, context: Context) -> bool:
-        """Whether the value at *path* hangs on variables that are not known here."""
-        return context.environment is None and path in self.sources and "env" in template.names_used(self.sources[path])
+        """Whether what stands at *path*, or inside, hangs on variables of an environment that is not known here."""
+        if context.environment is not None:
+            return False
+        used = {at: template.names_used(source) for at, source in self.sources.items()}
+        unknown = {"env"}
+        if any("vars" in at and "env" in names for at, names in used.items()):
+            unknown.add("vars")
+        return any(at[: len(path)] == path and names & unknown for at, names in used.items())
 
     def as_scalar(self, data: Any, path: Path) -> Any:
         """What the rendered text *data* would mean as a plain scalar of YAML: `2` from "2"."""

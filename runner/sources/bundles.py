@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, TypeAlias
 
 from runner.errors import InvalidRevision, WorldError
 from runner.model.revision import Bundle, BundleType
@@ -136,7 +136,7 @@ class Bundles:
     def _fulfil(self, coming: "Future[Bundle]", bring: Callable[[], Bundle], key: str) -> None:
         try:
             coming.set_result(bring())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it, whatever it is
             coming.set_exception(error)
         finally:
             with self._guard:

@@ -97,10 +97,12 @@ class Store:
         return job, hosts
 
     def bundles_in_use(self) -> list[str]:
-        """SHA-256 of every bundle that an unfinished deployment was prepared with."""
+        """SHA-256 of every bundle that an unfinished deployment was prepared with, or that a rollback would need."""
         d = t.deployments.c
+        good = sa.select(t.groups.c.last_successful).where(t.groups.c.last_successful.is_not(None))
+        wanted = sa.or_(d.status.in_(UNFINISHED), d.id.in_(good))
         with self._db.read() as tx:
-            texts = tx.execute(sa.select(d.prepared).where(d.status.in_(UNFINISHED), d.prepared.is_not(None))).scalars()
+            texts = tx.execute(sa.select(d.prepared).where(wanted, d.prepared.is_not(None))).scalars()
             return [from_json(text, Stock).bundle.sha256 for text in texts]
 
     # Changes.

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -72,9 +73,10 @@ class WebhookDestination:
 
 class SnsDestination:
     def __init__(self, endpoint: str) -> None:
-        topic = boto3.client("sns").create_topic(Name="deploys")["TopicArn"]
+        name = f"deploys-{uuid.uuid4().hex}"
+        topic = boto3.client("sns").create_topic(Name=name)["TopicArn"]
         self.sqs = boto3.client("sqs")
-        self.queue = self.sqs.create_queue(QueueName="deploys")["QueueUrl"]
+        self.queue = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         boto3.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
         self.to = f"sns:{topic}"

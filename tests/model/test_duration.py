@@ -18,7 +18,9 @@ def test_a_duration_is_read(text, seconds):
     assert parse_duration(text) == dt.timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "5", "5 m", "m", "1.5h", "30m1h", "-5m", "5m5m", "1w", "5M", "9999999s", "\u0665m"])
+@pytest.mark.parametrize(
+    "text", ["", "5", "5 m", "m", "1.5h", "30m1h", "-5m", "5m5m", "1w", "5M", "9999999s", "\u0665m"]
+)
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(UserError, match="is not a duration; write it as 90s, 5m"):
         parse_duration(text)

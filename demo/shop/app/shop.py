@@ -13,7 +13,7 @@ import prices
 
 COMMIT = os.environ["BUNDLE_COMMIT"]
 HISTORY = Path(os.environ["PENSTOCK_ROOT"], "var/lib/shop/started")
-WARM_UP = 0.5  # seconds; stands for all that a real application does before it can answer
+WARM_UP = 1.0  # seconds; stands for all that a real application does before it can answer
 
 
 class Shop(BaseHTTPRequestHandler):

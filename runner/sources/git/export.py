@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 import pygit2
 from pygit2.enums import FileMode
@@ -26,7 +26,7 @@ def write_tar(repository: pygit2.Repository, tree: pygit2.Tree, time: int, out: 
     Raises `InvalidRevision` for what a tree alone cannot give: submodules and files kept in Git LFS.
     """
     # GNU format: names of any length and in any bytes, no header that depends on the machine
-    with tarfile.open(fileobj=out, mode="w|", format=tarfile.GNU_FORMAT, encoding="utf-8") as tar:
+    with tarfile.open(fileobj=cast("IO[bytes]", out), mode="w|", format=tarfile.GNU_FORMAT, encoding="utf-8") as tar:
         for node in walk(repository, tree):
             content = _content(repository, node)
             tar.addfile(_header(node, content, time), io.BytesIO(content) if node.is_file else None)

@@ -107,7 +107,7 @@ class GitRepository:
 
     def _commit(self, commit_id: str) -> pygit2.Commit:
         check_commit_id(commit_id)
-        found: pygit2.Object | None = self._mirror.open().get(commit_id) if len(commit_id) == 40 else None
+        found: object = self._mirror.open().get(commit_id) if len(commit_id) == 40 else None
         if not isinstance(found, pygit2.Commit):
             raise self._missing(commit_id)
         return found

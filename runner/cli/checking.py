@@ -1,0 +1,175 @@
+"""Finding the files that `penstock validate` checks, and checking them."""
+
+import contextlib
+import dataclasses
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from runner import config, yaml
+from runner.errors import InvalidFiles, Mistake, UserError
+from runner.model.manifest import Manifest
+from runner.render import appspec, manifest
+from runner.render.context import STAND_IN
+
+_MANIFEST, _MORE, _CONFIG = "penstock.yaml", ".penstock", "penstock.toml"
+_ELSEWHERE = frozenset({".git", ".venv", "node_modules", "__pycache__"})  # never looked into
+_LONGEST = 1024 * 1024  # bytes of one file
+
+
+class Checked(NamedTuple):
+    """*files*: what was looked at."""
+
+    files: list[str]
+    mistakes: list[Mistake]
+    warnings: list[Mistake]
+
+
+def check(path: Path, named_config: Path | None = None) -> Checked:
+    """Everything at or below *path*. Raises `UserError` when there is nothing to check."""
+    if not path.exists():
+        raise UserError(f"there is no file or folder {path}")
+    if path.is_dir():
+        folder, names = path, sorted(_manifests(path))
+        settings = [file for file in (named_config, path / _CONFIG) if file and file.is_file()]
+        if not names and not settings:
+            raise UserError(f"there is no {_MANIFEST} below {path.resolve()}; `penstock init` writes one")
+    elif path.suffix == ".toml":
+        folder, names, settings = path.parent, [], [path]
+    elif path.name.startswith("appspec."):
+        return _only_appspec(path)
+    else:
+        folder = path.parent.parent if path.parent.name == _MORE else path.parent
+        names, settings = [path.relative_to(folder).as_posix()], []
+    return _Checking(folder).run(names, settings)
+
+
+def _manifests(folder: Path) -> Iterator[str]:
+    """Paths of manifests below *folder*, by the same rule by which they are found in a commit."""
+    for name in _files(folder):
+        path = PurePosixPath(name)
+        if path.name == _MANIFEST or (str(path.parent) == _MORE and path.suffix == ".yaml"):
+            yield name
+
+
+def _files(folder: Path) -> Iterable[str]:
+    """Files below *folder*: in a git checkout those that the next commit could hold, elsewhere all."""
+    top = folder.resolve()
+    if any((each / ".git").exists() for each in (top, *top.parents)):
+        command = ("git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        with contextlib.suppress(OSError):
+            listed = subprocess.run(command, capture_output=True, check=False)
+            if listed.returncode == 0:
+                names = dict.fromkeys(os.fsdecode(listed.stdout).split("\0")[:-1])
+                return [name for name in names if (folder / name).is_file()]
+    return _walked(folder)
+
+
+def _walked(folder: Path) -> Iterator[str]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _ELSEWHERE]
+        for name in files:
+            yield (Path(parent) / name).relative_to(folder).as_posix()
+
+
+def _only_appspec(path: Path) -> Checked:
+    checking = _Checking(path.parent)
+    checking.appspec(path.name, scripts_in=path.parent)
+    return checking.done()
+
+
+class _Checking:
+    """Collects mistakes; names files as the user would from where she is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: list[str] = []
+        self.mistakes: list[Mistake] = []
+        self.warnings: list[Mistake] = []
+
+    def run(self, names: list[str], settings: list[Path]) -> Checked:
+        texts = {name: text for name in names if (text := self._read(name)) is not None}
+        for each, text in self._understood(texts):
+            self._appspec_of(each, text)
+        for file in dict.fromkeys(settings):
+            self.files.append(str(file))
+            self.mistakes += config.check(file)
+        return self.done()
+
+    def done(self) -> Checked:
+        return Checked(self.files, sorted(set(self.mistakes)), sorted(set(self.warnings)))
+
+    def appspec(self, name: str, *, scripts_in: Path | None) -> None:
+        """Check one AppSpec file. *scripts_in*: where its scripts must be; None where nobody here can know."""
+        text = self._read(name)
+        if text is None:
+            return
+        try:
+            spec, warnings = appspec.parse(text, self._shown(name))
+        except InvalidFiles as error:
+            self.mistakes += error.mistakes
+            return
+        self.warnings += warnings
+        for event, scripts in spec.hooks.items():
+            for index, script in enumerate(scripts):
+                if scripts_in is not None and not (scripts_in / script.location.lstrip("/")).is_file():
+                    self._missing_script(name, text, (event, index), script.location)
+
+    def _missing_script(self, name: str, text: str, where: tuple[str, int], script: str) -> None:
+        event, index = where
+        line = yaml.read_like_agent(text, name).line(("hooks", event, index))
+        self.mistakes.append(
+            Mistake(
+                file=self._shown(name),
+                line=line,
+                path=f"hooks.{event}[{index}].location",
+                message=f"there is no script {script}",
+            )
+        )
+
+    def _understood(self, texts: dict[str, str]) -> Iterator[tuple[Manifest, str]]:
+        """The manifests without mistakes, each with its text; the mistakes of the others are noted."""
+        try:
+            manifests = manifest.read(texts, STAND_IN)
+        except InvalidFiles as error:
+            self.mistakes += [dataclasses.replace(each, file=self._shown(each.file)) for each in error.mistakes]
+            wrong = {each.file for each in error.mistakes}
+            manifests = manifest.read({name: text for name, text in texts.items() if name not in wrong}, STAND_IN)
+        for each in manifests:
+            yield each, texts[each.file]
+
+    def _appspec_of(self, each: Manifest, text: str) -> None:
+        """Its AppSpec; where the revision comes from elsewhere, so may the AppSpec."""
+        name = str(PurePosixPath(each.root) / each.appspec)
+        in_tree = each.revision is None
+        if (self.folder / name).is_file():
+            self.appspec(name, scripts_in=self.folder / each.root if in_tree else None)
+        elif in_tree:
+            line = yaml.read(text, each.file).line(("appspec",))
+            message = f"there is no {self._shown(name)}; every deployment needs an AppSpec file"
+            self.mistakes.append(Mistake(file=self._shown(each.file), line=line, path="appspec", message=message))
+
+    def _read(self, name: str) -> str | None:
+        """None when it cannot be read; that is noted."""
+        file = self.folder / name
+        if str(file) in self.files:
+            return None  # two manifests share it
+        self.files.append(str(file))
+        try:
+            data = file.read_bytes()
+            if len(data) > _LONGEST:
+                raise ValueError(f"is {len(data)} bytes long; at most {_LONGEST} (1 MiB) are read")
+            return data.decode()
+        except UnicodeDecodeError:
+            why = "is not UTF-8 text"
+        except ValueError as error:
+            why = str(error)
+        except OSError as error:
+            why = f"cannot be read: {error.strerror}"
+        self.mistakes.append(Mistake(file=str(file), line=0, path="", message=why))
+        return None
+
+    def _shown(self, name: str) -> str:
+        return str(self.folder / name)

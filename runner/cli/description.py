@@ -1,0 +1,143 @@
+"""One deployment, told to an engineer at 3 a.m.: what happened, where, in which script, and what to do now."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from runner.cli.screen import line, status, table
+from runner.cli.words import between, moment, one_line, printable, span
+from runner.model.deployment import Deployment, DeploymentStatus
+from runner.model.target import EventStatus, LifecycleEvent, Target, TargetStatus
+from runner.service import Description
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_CREATORS = {"user": "by hand", "codeDeployRollback": "as a rollback", "CodeDeploy": "by the watcher"}
+_SIGNS = {
+    EventStatus.SUCCEEDED: "ok",
+    EventStatus.FAILED: "FAILED",
+    EventStatus.IN_PROGRESS: "running",
+    EventStatus.SKIPPED: "-",
+    EventStatus.PENDING: ".",
+}
+
+
+def show(out: "Console", described: Description, rollback: Deployment | None) -> None:
+    """Print it all. *rollback*: the deployment that rolls this one back."""
+    deployment = described.deployment
+    _header(out, deployment)
+    _outcome(out, deployment, rollback)
+    if described.targets:
+        out.print()
+        _targets(out, described.targets)
+    for target in described.targets:
+        for event in target.lifecycle_events:
+            if event.status is EventStatus.FAILED:
+                _failure(out, target, event)
+    if steps := list(next_steps(described, rollback)):
+        out.print()
+        line(out, "what you can do:")
+        table(out, ("", ""), steps, indent=2)
+
+
+def _header(out: "Console", deployment: Deployment) -> None:
+    line(out, Text(deployment.id, style="bold"), f" {deployment.place} ", status(deployment.status))
+    before = f" (before: {deployment.previous_revision.short})" if deployment.previous_revision else ""
+    rows = [
+        ("revision", deployment.revision.label + before),
+        ("rollout", deployment.settings.rollout.name),
+        ("created", f"{moment(deployment.created_at)} {_CREATORS[deployment.creator]}"),
+        ("started", moment(deployment.started_at)),
+        ("ended", f"{moment(deployment.completed_at)} {_took(deployment)}"),
+    ]
+    if deployment.options.description:
+        rows.append(("why", one_line(deployment.options.description)))
+    table(out, ("", ""), rows, indent=2)
+
+
+def _took(deployment: Deployment) -> str:
+    took = between(deployment.started_at, deployment.completed_at)
+    return f"(took {took})" if took != "-" else ""
+
+
+def _outcome(out: "Console", deployment: Deployment, rollback: Deployment | None) -> None:
+    if deployment.error:
+        out.print()
+        line(
+            out,
+            Text(f"{deployment.status}: ", style="bold red"),
+            deployment.error.message,
+            f" ({deployment.error.code})",
+        )
+    if deployment.waiting_for:
+        left = f", until {moment(deployment.waiting_until)}" if deployment.waiting_until else ""
+        line(out, f"waits for {deployment.waiting_for}{left}")
+    if deployment.stop_requested and not deployment.status.is_terminal:
+        line(out, "a stop was requested: events in flight end, nothing more is started")
+    info = deployment.rollback
+    if rollback is not None:
+        line(out, f"rolled back by {rollback.id} to {rollback.revision.short}: ", status(rollback.status))
+    elif info and info.rollback_triggering_deployment_id:
+        line(out, f"rolls back {info.rollback_triggering_deployment_id}")
+    elif info and info.rollback_message:
+        line(out, info.rollback_message)
+    elif deployment.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED) and deployment.started_at:
+        line(out, "not rolled back: hosts that were reached keep what they have now")
+
+
+def _targets(out: "Console", targets: tuple[Target, ...]) -> None:
+    head = ("TARGET", "STATUS", *(event.name for event in targets[0].lifecycle_events))
+    rows: list[tuple[str | Text, ...]] = [
+        (target.id, status(target.status), *map(_cell, target.lifecycle_events)) for target in targets
+    ]
+    table(out, head, rows)
+
+
+def _cell(event: LifecycleEvent) -> Text:
+    style = "bold red" if event.status is EventStatus.FAILED else ""
+    took = f" {span(event.ended_at - event.started_at)}" if event.started_at and event.ended_at else ""
+    again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+    return Text(f"{_SIGNS[event.status]}{took}{again}", style=style)
+
+
+def _failure(out: "Console", target: Target, event: LifecycleEvent) -> None:
+    found = event.diagnostics
+    out.print()
+    line(out, Text(f"{target.id} failed in {event.name}", style="bold red"), f" at {moment(event.ended_at)}")
+    if found is None:
+        return
+    if found.script_name:
+        line(out, f"  script   {found.script_name}")
+    line(out, f"  error    {found.error_code}: {one_line(found.message)}")
+    for text in printable(found.log_tail).splitlines():
+        line(out, f"  | {text}")
+
+
+def next_steps(described: Description, rollback: Deployment | None) -> Iterator[tuple[str, str]]:
+    """Exact commands and what they are for."""
+    deployment, failed = described.deployment, _first_failed(described.targets)
+    if not deployment.status.is_terminal:
+        yield f"penstock show {deployment.id} --follow", "watch it"
+        if deployment.waiting_until:
+            yield f"penstock continue {deployment.id}", "end the wait now"
+        yield f"penstock stop {deployment.id}", "stop it"
+        return
+    if failed:
+        yield f"penstock logs {deployment.id} --target {failed}", "all that its scripts printed"
+    if rollback is not None:
+        yield f"penstock show {rollback.id}", f"the rollback, {rollback.status}"
+    if deployment.status is DeploymentStatus.SUCCEEDED:
+        yield f"penstock rollback {deployment.id}", "bring the group back to what it had before"
+        return
+    yield f"penstock redeploy {deployment.id}", "try the same revision again"
+    if rollback is None and deployment.previous_revision:
+        yield (
+            f"penstock redeploy {deployment.place}",
+            f"deploy {deployment.previous_revision.short}, the last that was good",
+        )
+
+
+def _first_failed(targets: tuple[Target, ...]) -> str | None:
+    return next((target.id for target in targets if target.status is TargetStatus.FAILED), None)

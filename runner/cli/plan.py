@@ -1,0 +1,44 @@
+"""`penstock plan`: exactly what `penstock deploy` would do."""
+
+import argparse
+
+from runner.cli.deploy import choose_manifests
+
+NAME = "plan"
+SUMMARY = "show what deploying this checkout's HEAD would do"
+DESCRIPTION = """\
+Shows what `penstock deploy` would do with this checkout's HEAD, and does nothing: deployment groups in order, what each
+has now, its hosts in deployment order, batches and holds, how many hosts may be out of service or fail, rollback and
+notifications. The earliest end counts waits only, the latest also every script's timeout, but neither the time it
+takes to download and copy files nor deployments that are under way."""
+EXAMPLE = """\
+penstock plan
+penstock --output json plan --group production"""
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    choose_manifests(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from runner.cli import exits
+    from runner.cli.head import at_head
+    from runner.cli.planned import outline, show
+    from runner.cli.screen import console
+    from runner.model.value import to_json
+
+    with at_head(arguments) as head:
+        service, checkout = head.runner.service, head.checkout
+        state = service.state()
+        groups = [
+            group
+            for each in head.wanted()
+            for group in outline(
+                service.forecast(each.manifest, each.revision, each.groups), state, head.script_seconds(each)
+            )
+        ]
+        if arguments.output == "json":
+            print(to_json({"commit_id": checkout.commit_id, "branch": checkout.branch, "groups": groups}))
+        else:
+            show(console(), checkout, groups)
+    return exits.FINE

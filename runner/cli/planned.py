@@ -1,0 +1,179 @@
+"""What a rollout would do, told before it happens: the forecast with its earliest and latest end."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from runner.cli.checkout import Checkout
+from runner.cli.screen import line, table
+from runner.cli.words import count, listed
+from runner.model.deployment import Deployment
+from runner.model.duration import format_duration
+from runner.model.manifest import GroupSettings
+from runner.model.revision import Revision
+from runner.model.status import GroupState, State
+from runner.model.value import Value
+from runner.plan.batches import Batch, RolloutPlan
+from runner.service import Forecast
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_NOTHING = dt.timedelta(0)
+
+
+class PlannedBatch(Value, frozen=True, kw_only=True, tag="batch"):
+    """Hosts that are deployed to before the next step."""
+
+    hosts: tuple[str, ...]
+
+
+class PlannedHold(Value, frozen=True, kw_only=True, tag="hold"):
+    duration: dt.timedelta
+
+
+class Outline(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """One group. *earliest_end*, *latest_end*: from the moment of `penstock deploy`; None where nobody can say."""
+
+    application: str
+    group: str
+    revision: Revision
+    current: Revision | None
+    under_way: str | None
+    rollout: str
+    minimum_healthy: int
+    window: int
+    max_failed: int | None
+    steps: tuple[PlannedBatch | PlannedHold, ...]
+    settings: GroupSettings
+    earliest_end: dt.timedelta
+    latest_end: dt.timedelta | None
+
+
+def outline(forecasts: Sequence[Forecast], state: State, script_seconds: int | None) -> list[Outline]:
+    """The groups of one application. *script_seconds*: what the scripts of one host may take; None when unknown."""
+    known = {(group.application, group.group): group for group in state.groups}
+    ends: dict[str, tuple[dt.timedelta, dt.timedelta | None]] = {}
+    outlines = []
+    for each in forecasts:
+        name = each.settings.name
+        ends[name] = _ends(each, ends, script_seconds)
+        outlines.append(_outline(each, known.get((each.application, name)), *ends[name]))
+    return outlines
+
+
+def _outline(each: Forecast, known: GroupState | None, earliest: dt.timedelta, latest: dt.timedelta | None) -> Outline:
+    active: Deployment | None = known.active if known else None
+    return Outline(
+        application=each.application,
+        group=each.settings.name,
+        revision=each.revision,
+        current=each.current,
+        under_way=active.id if active else None,
+        rollout=each.plan.configuration,
+        minimum_healthy=each.plan.minimum_healthy,
+        window=each.plan.window,
+        max_failed=each.plan.max_failed,
+        steps=tuple(_steps(each)),
+        settings=each.settings,
+        earliest_end=earliest,
+        latest_end=latest,
+    )
+
+
+def _steps(each: Forecast) -> Iterator[PlannedBatch | PlannedHold]:
+    names = [host.target for host in each.hosts]
+    for step in each.plan.steps:
+        if isinstance(step, Batch):
+            yield PlannedBatch(hosts=tuple(names[: step.size]))
+            names = names[step.size :]
+        else:
+            yield PlannedHold(duration=step.duration)
+
+
+def _ends(
+    each: Forecast, before: dict[str, tuple[dt.timedelta, dt.timedelta | None]], script_seconds: int | None
+) -> tuple[dt.timedelta, dt.timedelta | None]:
+    """Earliest: all waits. Latest: also every script of every turn up to its timeout."""
+    after = each.settings.after
+    earliest, latest = before.get(after.group, (_NOTHING, _NOTHING)) if after else (_NOTHING, _NOTHING)
+    bake = after.bake if after and after.group in before else _NOTHING
+    waits = bake + sum((step.duration for step in each.plan.steps if not isinstance(step, Batch)), _NOTHING)
+    if latest is None or script_seconds is None:
+        return earliest + waits, None
+    scripts = dt.timedelta(seconds=script_seconds * _turns(each.plan))
+    return earliest + waits, latest + waits + scripts
+
+
+def _turns(plan: RolloutPlan) -> int:
+    """How often one host after the other must wait for its turn, when every host takes as long as it may."""
+    return sum(-(-step.size // min(step.size, plan.window)) for step in plan.steps if isinstance(step, Batch))
+
+
+def show(out: "Console", checkout: Checkout, outlines: Sequence[Outline]) -> None:
+    """Print the plan."""
+    where = f"branch {checkout.branch}" if checkout.branch else "detached HEAD"
+    line(out, f"commit {checkout.commit_id} ({where})")
+    for each in outlines:
+        out.print()
+        line(out, Text(f"{each.application}/{each.group}", style="bold"), f" gets {each.revision.label}")
+        table(out, ("", ""), list(_facts(each)), indent=2)
+    if not outlines:
+        line(out, "nothing to deploy")
+
+
+def _facts(each: Outline) -> Iterator[tuple[str, str]]:
+    yield "now", _now(each)
+    if after := each.settings.after:
+        bake = f", {format_duration(after.bake)} after that" if after.bake else ""
+        yield "begins", f"once {after.group} has the same revision{bake}"
+    hosts = each.minimum_healthy + each.window
+    yield "rollout", f"{each.rollout}: at most {each.window} of {count(hosts, 'host')} out of service at a time"
+    for number, step in enumerate(each.steps, start=1):
+        yield f"step {number}", _step(step)
+    yield "stops", _stops(each)
+    yield "rollback", _rollback(each.settings)
+    for trigger in each.settings.triggers:
+        yield "tells", f"{trigger.to} of {', '.join(trigger.on)}"
+    yield "ends", _end(each)
+
+
+def _now(each: Outline) -> str:
+    has = each.current.label if each.current else "nothing yet"
+    same = " (the same)" if each.current == each.revision else ""
+    return has + same + (f"; {each.under_way} is under way and goes first" if each.under_way else "")
+
+
+def _step(step: PlannedBatch | PlannedHold) -> str:
+    if isinstance(step, PlannedHold):
+        return f"hold for {format_duration(step.duration)}"
+    return f"deploy to {count(len(step.hosts), 'host')}: {listed(list(step.hosts), 12)}"
+
+
+def _stops(each: Outline) -> str:
+    """By the rules of `decide`: what ends the rollout as failed."""
+    bounds = [] if each.max_failed is None else [f"as soon as {count(each.max_failed + 1, 'host')} failed"]
+    total = each.minimum_healthy + each.window
+    if each.window < total and (each.max_failed is None or each.window <= each.max_failed):
+        bounds.append(f"as soon as {count(each.window, 'host')} failed and others wait")
+    if bounds:
+        return " or ".join(bounds)
+    return f"not on its way; at the end {count(max(1, each.minimum_healthy), 'host')} must be good"
+
+
+def _rollback(settings: GroupSettings) -> str:
+    words = {"DEPLOYMENT_FAILURE": "when it fails", "DEPLOYMENT_STOP_ON_REQUEST": "when it is stopped"}
+    return " and ".join(words[event] for event in settings.rollback_on) or "never by itself"
+
+
+def _end(each: Outline) -> str:
+    first = (
+        f"{format_duration(each.earliest_end)} after the start"
+        if each.earliest_end
+        else "as soon as the hosts are done"
+    )
+    if each.latest_end is None:
+        return f"earliest {first}; latest unknown, the AppSpec comes with the bundle"
+    return f"earliest {first}; latest {format_duration(each.latest_end)} if every script takes as long as it may"

@@ -1,0 +1,91 @@
+"""`penstock status`."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runner.model.status import GroupState, State
+
+NAME = "status"
+SUMMARY = "what every deployment group has, and what wants attention"
+DESCRIPTION = """\
+Shows for every deployment group the revision it has, the deployment that is under way or waits, and the health of its
+hosts; then the changes that are pending or were refused, repositories that cannot be reached, and notifications that
+were not delivered."""
+EXAMPLE = """\
+penstock status
+penstock --output json status | jq '.groups[] | select(.active)'"""
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """No options of its own."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from runner.cli import exits
+    from runner.cli.session import opened
+    from runner.model.value import to_json
+
+    with opened(arguments) as runner:
+        state = runner.service.state()
+        if arguments.output == "json":
+            print(to_json(state))
+        else:
+            _show(state, str(runner.folder))
+    return exits.FINE
+
+
+def _show(state: "State", folder: str) -> None:
+    from runner.cli.screen import console, table
+
+    out = console()
+    if not state.groups:
+        print(f"nothing was deployed from the state folder {folder} yet; `penstock deploy` begins")
+    else:
+        table(out, ("GROUP", "HAS", "SINCE", "HOSTS", "NOW"), [_row(group) for group in state.groups])
+    _show_attention(state, out)
+
+
+def _row(group: "GroupState") -> tuple[str, ...]:
+    from runner.cli.words import moment
+
+    healthy = sum(host.healthy for host in group.hosts)
+    return (
+        f"{group.application}/{group.group}",
+        group.current.short if group.current else "nothing yet",
+        moment(group.current_since),
+        f"{healthy} of {len(group.hosts)} healthy" if group.hosts else "-",
+        _now(group),
+    )
+
+
+def _now(group: "GroupState") -> str:
+    """What is under way, or else how the last deployment ended when that was not well."""
+    if group.active:
+        waits = f", waits for {group.active.waiting_for}" if group.active.waiting_for else ""
+        counts = group.active.overview
+        done = f", {counts.Succeeded} hosts done, {counts.Failed} failed" if group.active.started_at else ""
+        return f"{group.active.id} {group.active.status} {group.active.revision.short}{done}{waits}"
+    if group.waiting:
+        newest = group.waiting[0]
+        return f"{newest.id} {newest.revision.short} waits for {newest.waiting_for or 'its turn'}"
+    if group.last and group.last.status in ("Failed", "Stopped"):
+        return f"{group.last.id} {group.last.status}: {group.last.error.message if group.last.error else ''}"
+    return "-"
+
+
+def _show_attention(state: "State", out: "Console") -> None:
+    from runner.cli.screen import line
+    from runner.cli.words import one_line
+
+    for each in state.changes:
+        change = each.change
+        said = one_line(each.message) or "not looked at yet"
+        line(out, f"change {change.repository} {change.ref} {change.commit_id[:10]} {each.status.lower()}: {said}")
+    for repository in state.repositories:
+        if repository.failures:
+            line(out, f"repository {repository.name} failed {repository.failures} times: {repository.last_error}")
+    if state.undelivered:
+        line(out, f"{state.undelivered} notifications are not delivered yet, or were given up")

@@ -1,0 +1,109 @@
+"""The port `Sources` in memory: repositories of `fakes.repository`, and buckets of objects."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fakes.repository import FakeRepository
+
+from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError, WorldError
+from runner.model.revision import Bundle, GitRevision, Revision, S3Location, S3Revision
+
+
+@dataclass(frozen=True)
+class _Object:
+    files: dict[str, bytes]
+    etag: str
+    version: str | None
+
+
+class FakeSources:
+    """Its bundles are no archives: `path` is a name, and only `read` can look inside.
+
+    `put` uploads an object as the files that its archive holds. *trouble*: raised by every call that would go outside.
+    """
+
+    def __init__(self, repositories: Iterable[FakeRepository] = ()) -> None:
+        self.repositories = {each.name: each for each in repositories}
+        self.trouble: WorldError | None = None
+        self.fetched: list[Revision] = []  # what really went outside, in order
+        self._objects: dict[tuple[str, str], list[_Object]] = {}
+        self._cached: dict[str, Bundle] = {}
+        self._files: dict[str, dict[str, bytes]] = {}
+
+    def put(self, bucket: str, key: str, files: Mapping[str, bytes], *, versioned: bool = False) -> str:
+        """Upload; returns the ETag. On a *versioned* bucket older versions stay."""
+        etag = hashlib.md5(repr(sorted(files.items())).encode(), usedforsecurity=False).hexdigest()
+        kept = self._objects.setdefault((bucket, key), [])
+        if not versioned:
+            kept.clear()
+        kept.append(_Object(dict(files), etag, f"version-{len(kept) + 1}" if versioned else None))
+        return etag
+
+    def repository(self, name: str) -> FakeRepository:
+        if name not in self.repositories:
+            raise UserError(f"no repository {name!r} is configured")
+        return self.repositories[name]
+
+    def resolve(self, location: S3Location, commit_id: str | None) -> S3Revision:
+        found = self._object(location.bucket, location.key, location.version)
+        if location.etag and location.etag.strip('"') != found.etag:
+            raise InvalidRevision(f"{location.key} changed: expected ETag {location.etag}, found {found.etag}")
+        if location.pin == "version" and found.version is None:
+            raise InvalidRevision(f"{location.key} has no version")
+        return S3Revision(
+            bucket=location.bucket,
+            key=location.key,
+            bundle_type=location.bundle_type,
+            etag=found.etag,
+            version=found.version if location.pin == "version" or location.version else None,
+            commit_id=commit_id,
+        )
+
+    def fetch(self, revision: Revision) -> Bundle:
+        name = f"{revision.label}#{revision.root if isinstance(revision, GitRevision) else revision.etag}"
+        if name not in self._cached:
+            files = self._git_files(revision) if isinstance(revision, GitRevision) else self._s3_files(revision)
+            self.fetched.append(revision)
+            digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
+            self._files[digest] = files
+            kind = "tar" if isinstance(revision, GitRevision) else revision.bundle_type
+            size = sum(map(len, files.values()))
+            self._cached[name] = Bundle(path=f"memory/{digest}", bundle_type=kind, sha256=digest, size=size)
+        return self._cached[name]
+
+    def read(self, bundle: Bundle, name: str) -> bytes | None:
+        files = self._files[bundle.sha256]
+        tops = {path.partition("/")[0] for path in files}
+        if len(tops) == 1 and name not in files:
+            (top,) = tops
+            if any("appspec" in path.split("/")[1].lower() for path in files if path.count("/") == 1):
+                return files.get(f"{top}/{name}")
+        return files.get(name)
+
+    def _git_files(self, revision: GitRevision) -> dict[str, bytes]:
+        repository = self.repository(revision.repository)
+        repository.fetch(revision.commit_id)
+        paths = (path for path in repository.tree(revision.commit_id) if path.startswith(_folder(revision.root)))
+        files = {path: repository.read(revision.commit_id, path) or b"" for path in paths}
+        if not files:
+            raise InvalidRevision(f"commit {revision.short} has no folder {revision.root}")
+        return {path.removeprefix(_folder(revision.root)): content for path, content in files.items()}
+
+    def _s3_files(self, revision: S3Revision) -> dict[str, bytes]:
+        found = self._object(revision.bucket, revision.key, revision.version)
+        if found.etag != revision.etag:
+            raise InvalidRevision(f"{revision.key} changed: expected ETag {revision.etag}, found {found.etag}")
+        return found.files
+
+    def _object(self, bucket: str, key: str, version: str | None) -> _Object:
+        if self.trouble:
+            raise self.trouble
+        kept = [each for each in self._objects.get((bucket, key), []) if version in (None, each.version)]
+        if not kept:
+            raise RevisionDoesNotExist(f"there is no s3://{bucket}/{key}")
+        return kept[-1]
+
+
+def _folder(root: str) -> str:
+    return f"{root}/" if root else ""

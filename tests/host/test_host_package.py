@@ -1,0 +1,65 @@
+"""The host's package as a whole: what it is written in, and how it starts."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import runner.host
+from runner.host.outcome import Failure
+from runner.host.request import Request
+
+FOLDER = Path(runner.host.__file__).parent
+MODULES = sorted(FOLDER.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_every_module_is_python_3_8_and_imports_only_the_standard_library(path: Path) -> None:
+    tree = ast.parse(path.read_text(), feature_version=(3, 8))
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            assert name.startswith("runner.host") or name.split(".")[0] in sys.stdlib_module_names
+
+
+def test_an_unknown_verb_is_refused() -> None:
+    done = subprocess.run([sys.executable, "-I", "-S", str(FOLDER), "nonsense"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "usage: hub | session\n")
+
+
+def test_a_session_can_be_held_over_standard_input_and_output(tmp_path: Path) -> None:
+    request = {
+        "deployment": "d-1",
+        "group_id": "g",
+        "application": "shop",
+        "group": "production",
+        "event": "ApplicationStop",
+        "attempt": 1,
+        "folder": str(tmp_path),
+        "appspec": {},
+        "bundle": {"path": "", "type": "tgz", "sha256": ""},
+    }
+    lines = (
+        json.dumps({"id": 7, "run": request}) + "\n" + json.dumps({"id": 8, "run": {**request, "event": "X"}}) + "\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(FOLDER), "session"], input=lines, capture_output=True, text=True
+    )
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert (first["id"], first["end"]["succeeded"]) == (7, True)
+    assert (second["id"], second["end"]["succeeded"]) == (8, False)
+
+
+@pytest.mark.parametrize(
+    "value", [{}, {"deployment": "../x"}, {"deployment": "d", "group_id": ".."}, {"deployment": 5}]
+)
+def test_a_request_that_makes_no_sense_is_a_failure(value: dict[str, object]) -> None:
+    with pytest.raises(Failure, match="did not understand the request"):
+        Request.from_json(value)

@@ -1,0 +1,140 @@
+"""Scripts that misbehave, on a local host."""
+
+import os
+import resource
+from pathlib import Path
+
+from host_cases import Machine, appspec, job
+from waiting import until
+
+from runner.model.appspec import Script
+from runner.model.command import Outcome
+from runner.model.target import Host
+
+
+async def before_install(machine: Machine, script: str | bytes, timeout: int = 60, deployment: str = "d-1") -> Outcome:
+    """Run *script* as the one script of BeforeInstall."""
+    spec = appspec({}, {"BeforeInstall": [Script(location="s.sh", timeout=timeout)]})
+    events = ("DownloadBundle", "BeforeInstall")
+    outcomes = await machine.deploy(job(machine.bundle({"s.sh": script}), spec, deployment), events=events)
+    return outcomes["BeforeInstall"]
+
+
+def is_alive(pid_file: Path) -> bool:
+    try:
+        os.kill(int(pid_file.read_text()), 0)
+    except (ProcessLookupError, FileNotFoundError, ValueError):
+        return False
+    return True
+
+
+async def test_a_script_that_ignores_term_is_killed_with_its_whole_group(machine: Machine) -> None:
+    outcome = await before_install(
+        machine,
+        'trap "" TERM; echo $$ > "$PENSTOCK_ROOT/pid"; (echo child; exec sleep 60) & '
+        'echo $! > "$PENSTOCK_ROOT/child"; while :; do sleep 0.05; done',
+        timeout=1,
+    )
+    assert outcome.diagnostics.error_code == "ScriptTimedOut"
+    await until(lambda: not is_alive(machine.root / "pid") and not is_alive(machine.root / "child"))
+
+
+async def test_a_script_may_clean_up_after_term(machine: Machine) -> None:
+    outcome = await before_install(
+        machine, 'trap "echo bye; exit 0" TERM; echo hello; while :; do sleep 0.05; done', timeout=1
+    )
+    assert outcome.diagnostics.error_code == "ScriptTimedOut"
+    assert "[stdout]hello\n[stdout]bye\n" in outcome.diagnostics.log_tail
+
+
+async def test_a_daemon_that_keeps_the_output_open_neither_holds_up_the_event_nor_dies(machine: Machine) -> None:
+    outcome = await before_install(
+        machine,
+        'echo started; (while [ ! -e "$PENSTOCK_ROOT/stop" ]; do echo tick; sleep 0.02; done; '
+        'echo done > "$PENSTOCK_ROOT/done") & echo $! > "$PENSTOCK_ROOT/pid"',
+    )
+    assert outcome.succeeded
+    assert "[warning]a process that the script left behind keeps its output open" in machine.printed
+    assert is_alive(machine.root / "pid")
+    (machine.root / "stop").write_text("")
+    await until((machine.root / "done").exists)  # it went on printing, and no closed pipe killed it
+
+
+async def test_a_daemon_that_closes_its_output_costs_no_time_and_no_warning(machine: Machine) -> None:
+    outcome = await before_install(machine, 'sleep 60 >/dev/null 2>&1 & echo $! > "$PENSTOCK_ROOT/pid"; echo started')
+    assert outcome.succeeded
+    assert "[warning]" not in machine.printed
+    assert is_alive(machine.root / "pid")
+    os.kill(int((machine.root / "pid").read_text()), 9)
+
+
+async def test_ten_megabytes_of_output_stream_through_whole_in_constant_memory(machine: Machine) -> None:
+    line = "x" * 99
+    outcome = await before_install(machine, f"yes {line} | head -n 100000")
+    assert outcome.succeeded
+    assert machine.printed.count(f"[stdout]{line}\n") == 100_000
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # KiB; of the test's ended descendants
+    assert children < 200 * 1024
+
+
+async def test_one_endless_line_is_cut_and_what_is_not_text_is_replaced(machine: Machine) -> None:
+    outcome = await before_install(
+        machine, "head -c 200000 /dev/zero | tr '\\0' y; echo; printf '\\377\\376ok'; exit 1"
+    )
+    assert outcome.diagnostics.error_code == "ScriptFailed"
+    assert machine.printed.count("y") >= 200_000
+    assert "[stdout]\ufffd\ufffdok\n" in machine.printed
+    assert outcome.diagnostics.log_tail.endswith("ok\n")
+    assert len(outcome.diagnostics.log_tail) < 2048
+
+
+async def test_the_tail_has_whole_lines_only_and_fewer_than_2048_characters(machine: Machine) -> None:
+    outcome = await before_install(machine, 'for i in $(seq 1000); do echo "line $i"; done; echo oops >&2; exit 3')
+    tail = outcome.diagnostics.log_tail
+    assert len(tail) < 2048
+    assert tail.endswith("[stderr]oops\n") or "[stderr]oops\n" in tail
+    assert all(line.startswith(("[stdout]line ", "[stderr]")) for line in tail.splitlines())
+
+
+async def test_a_script_that_kills_itself_failed(machine: Machine) -> None:
+    outcome = await before_install(machine, "kill -9 $$")
+    assert outcome.diagnostics.message == "Script at specified location: s.sh was ended by signal 9"
+
+
+async def test_a_script_that_kills_its_parent_is_given_up_after_some_attempts(machine: Machine) -> None:
+    outcome = await before_install(machine, 'echo x >> "$PENSTOCK_ROOT/ran"; kill -9 $PPID; sleep 60')
+    assert not outcome.succeeded
+    assert "was killed 5 times" in outcome.diagnostics.message
+    assert len((machine.root / "ran").read_text().splitlines()) == 5
+
+
+async def test_a_script_that_closes_its_output_is_still_waited_for(machine: Machine) -> None:
+    outcome = await before_install(machine, 'exec >&- 2>&-; sleep 0.3; echo end > "$PENSTOCK_ROOT/end"; exit 4')
+    assert outcome.diagnostics.message == "Script at specified location: s.sh failed with exit code 4"
+    assert (machine.root / "end").exists()
+
+
+async def test_a_directory_in_the_place_of_a_script_failed(machine: Machine) -> None:
+    spec = appspec({}, {"BeforeInstall": ["folder"]})
+    bundle = machine.bundle({"folder/x": "1"})
+    outcomes = await machine.deploy(job(bundle, spec), events=("DownloadBundle", "BeforeInstall"))
+    assert outcomes["BeforeInstall"].diagnostics.error_code == "ScriptFailed"
+
+
+async def test_runas_goes_through_su(machine: Machine) -> None:
+    spec = appspec({}, {"BeforeInstall": [Script(location="s.sh", runas="nobody")]})
+    outcomes = await machine.deploy(
+        job(machine.bundle({"s.sh": "exit 5"}), spec), events=("DownloadBundle", "BeforeInstall")
+    )
+    message = outcomes["BeforeInstall"].diagnostics.message
+    assert message.startswith("Script at specified location: s.sh run as user nobody failed with exit code")
+
+
+async def test_a_program_that_is_not_on_the_host_is_a_failed_script(machine: Machine) -> None:
+    spec = appspec({}, {"BeforeInstall": [Script(location="s.sh", sudo=True)]})
+    machine.host = Host(name="web-1", folder=str(machine.root), environment={"PATH": "/nowhere"})
+    outcomes = await machine.deploy(
+        job(machine.bundle({"s.sh": "exit 5"}), spec), events=("DownloadBundle", "BeforeInstall")
+    )
+    assert outcomes["BeforeInstall"].diagnostics.error_code == "ScriptFailed"
+    assert "could not be started: No such file or directory" in outcomes["BeforeInstall"].diagnostics.message

@@ -1,0 +1,594 @@
+"""Manifests: from text to checked values, and every mistake that a person can make on the way."""
+
+import datetime as dt
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.errors import InvalidFiles
+from runner.model.manifest import After, GroupSettings, Manifest, Trigger, Watch
+from runner.model.revision import Commit, S3Location
+from runner.model.rollout import BatchStep, HoldStep, MinimumHealthyHosts, Rollout, Share
+from runner.render.context import Context
+from runner.render.manifest import check, read
+
+COMMIT = Commit(
+    id="3f2a" * 10, author="Ada <ada@example.com>", message="Fix {{ everything }}\n", time="2024-05-06T07:08:09+02:00"
+)
+CONTEXT = Context(commit=COMMIT, branch="main", repository="shop", environment={"STAGE": "blue", "N": "2"})
+
+FULL = """\
+penstock: v1
+application: shop-web
+platform: Server
+watch: {branch: main, paths: ["web/**", "appspec.yml"]}
+revision:
+  s3: {bucket: acme-releases, key: "web/{{ commit.id }}.tgz", pin: etag}
+vars: {stage: staging, failures: 2}
+rollouts:
+  careful:
+    minimum_healthy: 90%
+    max_failed: "{{ vars.failures }}"
+    steps:
+      - batch: 1
+      - hold: {for: 5m}
+      - batch: 25%
+        repeat: true
+deployment_groups:
+  production:
+    vars: {stage: production}
+    targets: {tags: {app: web, stage: "{{ vars.stage }}", zone: [a, "{{ group }}-b"]}}
+    after: {group: staging, bake: 30m}
+    rollout: careful
+    notify:
+      - {to: "webhook:{{ group }}", on: [InstanceFailure]}
+  staging:
+    targets: {tags: {app: web, stage: "{{ vars.stage }}"}}
+    rollback: {on: []}
+rollback: {on: [failure, stop]}
+notify:
+  - {to: "sns:arn:aws:sns:eu-west-1:111122223333:deploys", on: [DeploymentStart, DeploymentFailure]}
+  - {to: "webhook:ops", on: [DeploymentRollback], groups: [production]}
+"""
+
+SMALL = """\
+penstock: v1
+application: shop
+platform: Server
+deployment_groups:
+  production:
+    targets: {tags: {app: web}}
+"""
+
+SNS = Trigger(to="sns:arn:aws:sns:eu-west-1:111122223333:deploys", on=("DeploymentStart", "DeploymentFailure"))
+
+
+def mistakes_of(text: str, context: Context = CONTEXT) -> list[str]:
+    with pytest.raises(InvalidFiles) as caught:
+        read({"penstock.yaml": text}, context)
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def rollout_of(rollout: str, more: str = "") -> str:
+    return SMALL + f"    rollout: mine\nrollouts:\n  mine: {rollout}\n{more}"
+
+
+def test_a_manifest_becomes_values():
+    assert read({"web/penstock.yaml": FULL}, CONTEXT) == (
+        Manifest(
+            application="shop-web",
+            platform="Server",
+            file="web/penstock.yaml",
+            root="web",
+            watch=Watch(branch="main", paths=("web/**", "appspec.yml")),
+            revision=S3Location(bucket="acme-releases", key=f"web/{COMMIT.id}.tgz", bundle_type="tgz", pin="etag"),
+            appspec="appspec.yml",
+            groups=(
+                GroupSettings(
+                    name="staging",
+                    tags={"app": ("web",), "stage": ("staging",)},
+                    rollout=Rollout(
+                        name="CodeDeployDefault.OneAtATime",
+                        minimum_healthy=MinimumHealthyHosts(type="MOST_CONCURRENCY", value=1),
+                    ),
+                    triggers=(SNS,),
+                ),
+                GroupSettings(
+                    name="production",
+                    tags={"app": ("web",), "stage": ("production",), "zone": ("a", "production-b")},
+                    rollout=Rollout(
+                        name="careful",
+                        minimum_healthy=MinimumHealthyHosts(type="FLEET_PERCENT", value=90),
+                        max_failed=2,
+                        steps=(
+                            BatchStep(size=Share(value=1)),
+                            HoldStep(duration=dt.timedelta(minutes=5)),
+                            BatchStep(size=Share(value=25, percent=True), repeat=True),
+                        ),
+                    ),
+                    after=After(group="staging", bake=dt.timedelta(minutes=30)),
+                    rollback_on=("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"),
+                    triggers=(
+                        SNS,
+                        Trigger(to="webhook:ops", on=("DeploymentRollback",)),
+                        Trigger(to="webhook:production", on=("InstanceFailure",)),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+def test_a_small_manifest_needs_no_templates_and_gets_the_defaults():
+    [manifest] = read({"penstock.yaml": SMALL}, CONTEXT)
+    assert (manifest.root, manifest.revision, manifest.appspec) == ("", None, "appspec.yml")
+    assert manifest.watch == Watch()
+    [group] = manifest.groups
+    assert group.rollout.name == "CodeDeployDefault.OneAtATime"
+    assert (group.after, group.rollback_on, group.triggers) == (None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("file", "root"), [("penstock.yaml", ""), ("a/b/penstock.yaml", "a/b"), (".penstock/shop.yaml", "")]
+)
+def test_the_root_is_the_folder_of_the_manifest(file, root):
+    assert read({file: SMALL}, CONTEXT)[0].root == root
+
+
+def test_no_files_give_no_manifests():
+    assert read({}, CONTEXT) == ()
+
+
+def test_variables_see_those_above_them_and_groups_overlay_them():
+    text = """\
+penstock: v1
+application: shop
+platform: Server
+vars: {stage: staging, host: "{{ vars.stage }}.{{ group }}.example.com", late: 1}
+deployment_groups:
+  one: {vars: {stage: production}, targets: {tags: {host: "{{ vars.host }}"}}}
+  two: {vars: {own: "{{ vars.late }}!"}, targets: {tags: {host: "{{ vars.host }}", own: "{{ vars.own }}"}}}
+"""
+    [manifest] = read({"penstock.yaml": text}, CONTEXT)
+    assert [group.tags for group in manifest.groups] == [
+        {"host": ("production.one.example.com",)},
+        {"host": ("staging.two.example.com",), "own": ("1!",)},
+    ]
+
+
+def test_a_value_can_never_inject_structure():
+    [manifest] = read(
+        {"penstock.yaml": SMALL.replace("app: web", 'app: "{{ commit.message }}"')},
+        Context(
+            commit=Commit(id="a" * 40, author="", message="x}\n  evil: [1]\n{{ branch }}", time=""), repository="r"
+        ),
+    )
+    assert manifest.groups[0].tags == {"app": ("x}\n  evil: [1]\n{{ branch }}",)}
+
+
+def test_allowed_variables_of_the_environment_are_names():
+    [manifest] = read({"penstock.yaml": SMALL.replace("web", '"{{ env.STAGE }}"')}, CONTEXT)
+    assert manifest.groups[0].tags == {"app": ("blue",)}
+    assert mistakes_of(SMALL.replace("web", '"{{ env.HOME }}"')) == [
+        "penstock.yaml:6 deployment_groups.production.targets.tags.app: env.HOME is not defined; "
+        "the runner's configuration must allow it (template_environment) and it must be set"
+    ]
+
+
+def test_every_mistake_of_every_file_is_reported_at_once_with_its_line():
+    files = {
+        "penstock.yaml": FULL.replace("minimum_healthy", "minimum_helthy").replace("main", "{{ brunch }}", 1),
+        "a/penstock.yaml": SMALL.replace("Server", "Lambda").replace("web", '"{{ comit.id }}"'),
+        "b/penstock.yaml": "penstock: [",
+        "c/penstock.yaml": "",
+        "d/penstock.yaml": SMALL,
+    }
+    files["penstock.yaml"] = files["penstock.yaml"].replace("{{ brunch }}", '"{{ brunch }}"')
+    with pytest.raises(InvalidFiles) as caught:
+        read(files, CONTEXT)
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        "a/penstock.yaml:3 platform: Lambda is not built yet in this version of Penstock",
+        "a/penstock.yaml:6 deployment_groups.production.targets.tags.app: comit is not defined; did you mean commit?",
+        "b/penstock.yaml:1: not valid YAML: did not find expected node content",
+        "c/penstock.yaml:1: is empty; a manifest begins with `penstock: v1`",
+        "penstock.yaml:4 watch.branch: brunch is not defined; did you mean branch?",
+        "penstock.yaml:10 rollouts.careful.minimum_helthy: unknown key; did you mean minimum_healthy?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("penstock: v1\n", "", "penstock.yaml:1: penstock is missing; expected v1"),
+        ("penstock: v1", "penstock: v2", 'penstock.yaml:1 penstock: expected v1, not "v2"'),
+        (
+            "application: shop\n",
+            "application: shop web\n",
+            'penstock.yaml:2 application: expected 1 to 100 of A-Z a-z 0-9 . _ + = , @ -, not "shop web"',
+        ),
+        (
+            "    targets: {tags: {app: web}}",
+            "    rollout: x",
+            "penstock.yaml:5 deployment_groups.production: names no target; give targets: {tags: {KEY: VALUE}}",
+        ),
+        (
+            "tags: {app: web}",
+            "tags: {}",
+            "penstock.yaml:6 deployment_groups.production.targets.tags: names no target; give tags: {KEY: VALUE}",
+        ),
+        (
+            "app: web",
+            "app: 1.10",
+            "penstock.yaml:6 deployment_groups.production.targets.tags.app: expected text (quote numbers), "
+            "or a list of texts that are all different, not the number 1.1",
+        ),
+        (
+            "targets:",
+            "minimum_helthy: 1\n    targets:",
+            "penstock.yaml:6 deployment_groups.production.minimum_helthy: unknown key; did you mean minimum_healthy? "
+            "It is a key of rollout",
+        ),
+        (
+            "targets:",
+            "window: {}\n    targets:",
+            "penstock.yaml:6 deployment_groups.production.window: is not built yet in this version of Penstock; "
+            "leave it out",
+        ),
+        (
+            "platform: Server",
+            "platform: Server\nchecks: {}",
+            "penstock.yaml:4 checks: is not built yet in this version of Penstock; leave it out",
+        ),
+        (
+            "platform: Server",
+            "platform: server",
+            'penstock.yaml:3 platform: expected Server, not "server"; did you mean Server?',
+        ),
+        (
+            "platform: Server",
+            "platform: Server\nrollback: {on: [alarm]}",
+            "penstock.yaml:4 rollback.on[0]: alarm is not built yet in this version of Penstock",
+        ),
+        (
+            "platform: Server",
+            "platform: Server\nrollback: {on: [failed]}",
+            'penstock.yaml:4 rollback.on[0]: expected failure or stop, not "failed"; did you mean failure?',
+        ),
+        (
+            "platform: Server",
+            "platform: Server\nnotify: [{to: 'chat:ops', on: [DeploymentStart]}]",
+            'penstock.yaml:4 notify[0].to: expected sns:ARN of a topic or webhook:NAME of a notifier, not "chat:ops"',
+        ),
+        (
+            "platform: Server",
+            "platform: Server\nnotify: [{to: 'webhook:a', on: [DeploymentStart], groups: [prodction]}]",
+            "penstock.yaml:4 notify[0].groups[0]: there is no deployment group prodction; did you mean production?",
+        ),
+        (
+            "targets:",
+            "after: staging\n    targets:",
+            "penstock.yaml:6 deployment_groups.production.after: there is no deployment group staging",
+        ),
+        (
+            "targets:",
+            "after: production\n    targets:",
+            "penstock.yaml:6 deployment_groups.production.after: comes after itself",
+        ),
+        (
+            "targets:",
+            "after: {group: production, bake: soon}\n    targets:",
+            "penstock.yaml:6 deployment_groups.production.after.bake: expected a duration such as 90s, 5m, 2h, 1d or "
+            '1h30m, not "soon"',
+        ),
+        (
+            "targets:",
+            "rollout: HalfAtATime\n    targets:",
+            "penstock.yaml:6 deployment_groups.production.rollout: there is no rollout HalfAtATime; write the full name "
+            "CodeDeployDefault.HalfAtATime",
+        ),
+        (
+            "targets:",
+            "rollout: CodeDeployDefault.HalfAtAtime\n    targets:",
+            "penstock.yaml:6 deployment_groups.production.rollout: there is no rollout CodeDeployDefault.HalfAtAtime; did "
+            "you mean CodeDeployDefault.HalfAtATime?",
+        ),
+        (
+            "targets:",
+            "rollout: CodeDeployDefault.ECSAllAtOnce\n    targets:",
+            "penstock.yaml:6 deployment_groups.production.rollout: CodeDeployDefault.ECSAllAtOnce is a configuration for "
+            "ECS services; this application runs on servers",
+        ),
+        (
+            "platform: Server",
+            "platform: Server\nrevision: {s3: {bucket: acme, key: web.rar}}",
+            "penstock.yaml:4 revision.s3.key: the ending does not tell the kind of the bundle; add bundle_type: tar, tgz "
+            "or zip",
+        ),
+        (
+            "platform: Server",
+            "platform: Server\nappspec: ../appspec.yml",
+            "penstock.yaml:4 appspec: expected a relative path inside what is deployed, such as appspec.yml, not "
+            '"../appspec.yml"',
+        ),
+        (
+            "platform: Server",
+            "platform: Server\nappspec: '{{ group }}.yml'",
+            "penstock.yaml:4 appspec: group is not defined; names are commit, branch, tag, repository, application, vars, "
+            "env and, in a group, group",
+        ),
+        (
+            "app: web",
+            "app: '{% for x in y %}'",
+            "penstock.yaml:6 deployment_groups.production.targets.tags.app: statements ({% ... %}) are not supported, only "
+            "expressions ({{ ... }})",
+        ),
+        (
+            "platform: Server",
+            "platform: Server\nvars: {a: '{{ vars.b }}', b: 1}",
+            "penstock.yaml:4 vars.a: vars.b is not defined; a variable sees those written above it",
+        ),
+        ("production:\n", "production: &p\n", None),
+    ],
+)
+def test_a_mistake_is_named(old, new, expected):
+    text = SMALL.replace(old, new, 1)
+    assert text != SMALL
+    if expected is None:
+        assert read({"penstock.yaml": text}, CONTEXT)
+    else:
+        assert mistakes_of(text) == [expected]
+
+
+def test_a_cycle_of_after_is_named():
+    text = """\
+penstock: v1
+application: shop
+platform: Server
+deployment_groups:
+  a: {targets: {tags: {k: v}}, after: c}
+  b: {targets: {tags: {k: v}}, after: a}
+  c: {targets: {tags: {k: v}}, after: b}
+"""
+    assert mistakes_of(text) == [
+        "penstock.yaml:5 deployment_groups.a.after: the groups wait for each other in a circle: a after c after b after a"
+    ]
+
+
+def test_one_application_in_two_manifests_names_both():
+    with pytest.raises(InvalidFiles) as caught:
+        read({"a/penstock.yaml": SMALL, "b/penstock.yaml": SMALL}, CONTEXT)
+    assert str(caught.value) == (
+        "b/penstock.yaml:2 application: shop is also the application of a/penstock.yaml; one application has one manifest"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "bundle_type"), [("a.tar", "tar"), ("a.tgz", "tgz"), ("a.tar.gz", "tgz"), ("a.zip", "zip")]
+)
+def test_the_bundle_type_is_told_from_the_ending(key, bundle_type):
+    text = SMALL + f"revision: {{s3: {{bucket: acme, key: {key}}}}}\n"
+    assert read({"penstock.yaml": text}, CONTEXT)[0].revision == S3Location(
+        bucket="acme", key=key, bundle_type=bundle_type
+    )
+
+
+def test_a_given_version_pins_by_version_and_an_etag_loses_its_quotes():
+    text = SMALL + "revision: {s3: {bucket: acme, key: a, bundle_type: zip, version: v7, etag: '\"abc\"'}}\n"
+    assert read({"penstock.yaml": text}, CONTEXT)[0].revision == S3Location(
+        bucket="acme", key="a", bundle_type="zip", pin="version", version="v7", etag="abc"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rollout", "expected"),
+    [
+        ("{minimum_healthy: 3}", Rollout(name="mine", minimum_healthy=MinimumHealthyHosts(type="HOST_COUNT", value=3))),
+        (
+            "{minimum_healthy: 0%}",
+            Rollout(name="mine", minimum_healthy=MinimumHealthyHosts(type="FLEET_PERCENT", value=0)),
+        ),
+        (
+            "{steps: [{batch: 100%}]}",
+            Rollout(name="mine", max_failed=0, steps=(BatchStep(size=Share(value=100, percent=True)),)),
+        ),
+        (
+            "{max_failed: 1, steps: [{hold: 1h30m}, {batch: 2, repeat: true}, {hold: {for: 1d}}]}",
+            Rollout(
+                name="mine",
+                max_failed=1,
+                steps=(
+                    HoldStep(duration=dt.timedelta(minutes=90)),
+                    BatchStep(size=Share(value=2), repeat=True),
+                    HoldStep(duration=dt.timedelta(days=1)),
+                ),
+            ),
+        ),
+        ("{max_failed: '{{ env.N }}', steps: [{batch: '{{ env.N }}', repeat: '{{ 1 == 1 }}'}]}", None),
+    ],
+)
+def test_a_rollout_is_read(rollout, expected):
+    [group] = read({"penstock.yaml": rollout_of(rollout)}, CONTEXT)[0].groups
+    assert group.rollout == (
+        expected or Rollout(name="mine", max_failed=2, steps=(BatchStep(size=Share(value=2), repeat=True),))
+    )
+
+
+@pytest.mark.parametrize(
+    ("rollout", "expected"),
+    [
+        ("{}", ".mine: expected a mapping that is not empty, not an empty mapping"),
+        ("{steps: []}", ".mine.steps: expected a list that is not empty, not an empty list"),
+        ("{steps: [{hold: 5m}]}", ".mine.steps: deploys to no host; add {batch: 100%}"),
+        (
+            "{steps: [{batch: 25%}, {batch: 75%}]}",
+            ".mine.steps[1]: the last batch must take all hosts that are left: add repeat: true, or write 100%",
+        ),
+        (
+            "{steps: [{batch: 1, repeat: true}, {batch: 100%}]}",
+            ".mine.steps[0]: repeat: true takes all hosts that are left, so the batches behind it have none",
+        ),
+        (
+            "{steps: [{batch: 100%}, {hold: 1s}, {batch: 100%}]}",
+            ".mine.steps[0]: 100% takes all hosts that are left, so the batches behind it have none",
+        ),
+        (
+            "{steps: [{batch: 0}]}",
+            '.mine.steps[0].batch: expected a number of hosts, or a part of them from "1%" to "100%", not the number 0',
+        ),
+        ("{steps: [{batch: 1, hold: 5m}]}", ".mine.steps[0]: expected one step, either {batch: ...} or {hold: ...}"),
+        (
+            "{steps: [{hold: 5m, repeat: true}]}",
+            '.mine.steps[0]: batch is missing; expected a number of hosts, or a part of them from "1%" to "100%"',
+        ),
+        (
+            "{steps: [{hold: {for: 5m, checks: [x]}}, {batch: 100%}]}",
+            ".mine.steps[0].hold.checks: is not built yet in this version of Penstock; leave it out",
+        ),
+        (
+            "{steps: [{shift: 10%}]}",
+            ".mine.steps[0].shift: is not built yet in this version of Penstock; leave it out",
+        ),
+        (
+            "{minimum_healthy: 100%}",
+            '.mine.minimum_healthy: expected a number of hosts, or a part of them from "0%" to "99%", not "100%"',
+        ),
+        ("{max_failed: -1}", ".mine.max_failed: expected a whole number from 0 up, not the number -1"),
+        ("{max_failed: yes}", '.mine.max_failed: expected a whole number from 0 up, not "yes"'),
+    ],
+)
+def test_a_wrong_rollout_is_refused(rollout, expected):
+    assert mistakes_of(rollout_of(rollout)) == [f"penstock.yaml:9 rollouts{expected}"]
+
+
+def test_a_rollout_that_no_group_uses_is_checked_all_the_same():
+    text = SMALL + "rollouts:\n  spare: {max_failed: '{{ vars.gone }}'}\n"
+    assert mistakes_of(text) == ["penstock.yaml:8 rollouts.spare.max_failed: vars.gone is not defined"]
+
+
+def test_a_rendered_value_is_checked_again():
+    text = rollout_of("{max_failed: '{{ vars.n }}'}", "vars: {n: many}\n")
+    assert mistakes_of(text) == [
+        'penstock.yaml:9 rollouts.mine.max_failed: expected a whole number from 0 up, not "many" '
+        '(from "{{ vars.n }}", for production)'
+    ]
+
+
+def test_a_mistake_in_what_groups_share_is_reported_once():
+    text = (
+        SMALL
+        + "  staging:\n    targets: {tags: {app: web}}\nnotify: [{to: 'webhook:{{ x }}', on: [DeploymentStart]}]\n"
+    )
+    assert len(mistakes_of(text)) == 1
+
+
+def test_a_notification_is_rendered_only_for_its_groups():
+    text = SMALL + (
+        "    vars: {hook: ops}\n"
+        "  staging:\n    targets: {tags: {app: web}}\n"
+        "notify: [{to: 'webhook:{{ vars.hook }}', on: [DeploymentStart], groups: [production]}]\n"
+    )
+    production, staging = read({"penstock.yaml": text}, CONTEXT)[0].groups
+    assert production.triggers == (Trigger(to="webhook:ops", on=("DeploymentStart",)),)
+    assert staging.triggers == ()
+
+
+def test_branch_is_not_defined_for_a_tag_and_tag_not_for_a_branch():
+    text = SMALL.replace("web", '"{{ tag | default(branch) }}"')
+    at_tag = Context(commit=COMMIT, tag="v1", repository="shop")
+    assert read({"penstock.yaml": text}, CONTEXT)[0].groups[0].tags == {"app": ("main",)}
+    assert read({"penstock.yaml": text}, at_tag)[0].groups[0].tags == {"app": ("v1",)}
+
+
+def test_checking_needs_no_commit_and_finds_undefined_names():
+    assert check({"penstock.yaml": FULL}) == []
+    text = FULL.replace("commit.id", "commit.hash")
+    assert [str(mistake) for mistake in check({"penstock.yaml": text})] == [
+        "penstock.yaml:6 revision.s3.key: commit.hash is not defined"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rollout_of("{max_failed: '{{ env.FAILURES }}'}"),
+        rollout_of("{max_failed: '{{ vars.n }}'}", "vars: {n: '{{ env.FAILURES }}'}\n"),
+        SMALL + "    rollout: '{{ env.ROLLOUT }}'\n",
+        SMALL + "    after: {group: '{{ env.BEFORE }}'}\n",
+        SMALL + "revision: {s3: {bucket: acme, key: '{{ env.KEY }}'}}\n",
+    ],
+)
+def test_checking_without_a_configuration_takes_any_variable_of_the_environment(text):
+    assert check({"penstock.yaml": text}) == []
+    assert mistakes_of(text.replace("env.", "environment."))
+
+
+@pytest.mark.parametrize("key", ["deployment_groups", "rollouts", "notify", "vars", "watch", "revision", "rollback"])
+def test_a_template_never_becomes_structure(key):
+    lines = [line for line in SMALL.splitlines() if line[0] != " " and not line.startswith(f"{key}:")]
+    text = "\n".join(lines if key == "deployment_groups" else SMALL.splitlines()) + f"\n{key}: '{{{{ branch }}}}'\n"
+    [mistake] = mistakes_of(text)
+    assert f" {key}: expected a " in mistake
+
+
+def test_a_template_nearby_hides_no_mistake():
+    text = SMALL.replace("targets: {tags: {app: web}}", "vars: {a: '{{ branch }}'}").replace("v1", "v2")
+    assert len(mistakes_of(text)) == 2
+
+
+def test_what_would_render_for_ever_is_refused_at_once():
+    groups = "".join(f"  g{number}: {{targets: {{tags: {{a: b}}}}}}\n" for number in range(190))
+    doubling = "".join(f"  v{n}: '{{{{ vars.v{n - 1} }}}}{{{{ vars.v{n - 1} }}}}'\n" for n in range(1, 90))
+    many = ", ".join(f"'{{{{ group ~ {number} }}}}'" for number in range(5_000))
+    for text in (
+        SMALL + groups + "vars:\n  v0: xxxxxxxx\n" + doubling,
+        SMALL.replace("web", f"[{many}]"),
+        SMALL + groups * 50,
+    ):
+        before = time.process_time()
+        assert check({"penstock.yaml": text})
+        assert time.process_time() - before < 10  # a second at most; without a bound, minutes
+
+
+KEYS = (
+    "penstock application platform watch branch paths revision s3 bucket key appspec vars rollouts "
+    "minimum_healthy max_failed steps batch hold for repeat deployment_groups a b targets tags after group "
+    "bake rollout rollback on notify to groups zebra"
+)
+
+PIECES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.sampled_from(["v1", "shop", "Server", "main", "5m", "25%", "{{ vars.x }}", "{{ group }}", "{%", "a b", ""]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(KEYS.split()),
+            inner,
+            max_size=5,
+        ),
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(
+        PIECES, st.fixed_dictionaries({"penstock": st.just("v1"), "deployment_groups": PIECES, "rollouts": PIECES})
+    )
+)
+def test_any_data_is_a_manifest_or_a_clear_mistake(data):
+    import json  # JSON is YAML
+
+    assert all(mistake.message for mistake in check({"penstock.yaml": json.dumps(data)}))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=60), st.integers(min_value=0, max_value=len(FULL)))
+def test_any_damage_to_a_manifest_is_a_clear_mistake_or_harmless(noise, at):
+    check({"penstock.yaml": FULL[:at] + noise + FULL[at + len(noise) :]})

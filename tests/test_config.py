@@ -1,0 +1,295 @@
+"""The runner's own configuration."""
+
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runner import config
+from runner.config import Config, Credentials, NotifierConfig, RepositoryConfig, check, load, secret
+from runner.errors import InvalidFiles, UserError
+from runner.model.target import Host
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_file(text: str) -> Path:
+        file = tmp_path / "penstock.toml"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return to_file
+
+
+def messages(file: Path) -> list[str]:
+    with pytest.raises(InvalidFiles) as caught:
+        load(file, {})
+    return [str(mistake).removeprefix(f"{file}:") for mistake in caught.value.mistakes]
+
+
+def test_a_whole_configuration_is_read(write, tmp_path):
+    file = write("""\
+listen = "127.0.0.1:8300"
+template_environment = ["STAGE"]
+keep_bundles = 3
+
+[repositories.shop]
+url = "./shop.git"
+watch = "files"
+branch = "main"
+tags = ["v*"]
+interval = "30s"
+
+[repositories.api]
+url = "https://git.example.com/api.git"
+branches = ["main", "release/*"]
+tags = "v*"
+username = "bot"
+password = "file:secrets/token"
+ca_file = "/etc/ca.pem"
+
+[repositories.core]
+url = "git@git.example.com:team/core.git"
+private_key = "keys/id"
+private_key_passphrase = "env:PASSPHRASE"
+
+[hosts.web-1]
+transport = "local"
+folder = "hosts/web-1"
+tags = {app = "web", stage = "production"}
+environment = {PORT = "8001"}
+
+[notifiers.ops]
+url = "https://hooks.example.com/x"
+secret = "env:OPS"
+""")
+    assert load(file, {}) == Config(
+        file=str(file),
+        listen="127.0.0.1:8300",
+        template_environment=("STAGE",),
+        keep_bundles=3,
+        repositories=(
+            RepositoryConfig(
+                name="shop",
+                url=str(tmp_path / "shop.git"),
+                watch="files",
+                branches=("main",),
+                tags=("v*",),
+                interval=dt.timedelta(seconds=30),
+            ),
+            RepositoryConfig(
+                name="api",
+                url="https://git.example.com/api.git",
+                branches=("main", "release/*"),
+                tags=("v*",),
+                credentials=Credentials(username="bot", password=f"file:{tmp_path}/secrets/token"),
+                ca_file="/etc/ca.pem",
+            ),
+            RepositoryConfig(
+                name="core",
+                url="git@git.example.com:team/core.git",
+                credentials=Credentials(private_key=f"{tmp_path}/keys/id", private_key_passphrase="env:PASSPHRASE"),
+            ),
+        ),
+        hosts=(
+            Host(
+                name="web-1",
+                folder=str(tmp_path / "hosts/web-1"),
+                tags={"app": "web", "stage": "production"},
+                environment={"PORT": "8001"},
+            ),
+        ),
+        notifiers=(NotifierConfig(name="ops", url="https://hooks.example.com/x", secret="env:OPS"),),
+    )
+
+
+def test_without_a_file_there_are_the_defaults():
+    assert load(None, {}) == Config()
+
+
+def test_an_empty_file_has_the_defaults(write):
+    file = write("")
+    assert load(file, {}) == Config(file=str(file))
+
+
+def test_the_environment_overrides_the_address(write):
+    environ = {"PENSTOCK_LISTEN": "[::1]:0"}
+    assert load(write('listen = "127.0.0.1:8300"'), environ).listen == "[::1]:0"
+    assert load(None, environ).listen == "[::1]:0"
+
+
+@pytest.mark.parametrize("address", ["8300", ":8300", "host:", "host:port", "host:99999"])
+def test_a_wrong_address_in_the_environment_is_refused(address):
+    with pytest.raises(UserError, match="is no address to listen on; expected HOST:PORT"):
+        load(None, {"PENSTOCK_LISTEN": address})
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("../shop", "{parent}/shop"),
+        ("repos/shop.git", "{folder}/repos/shop.git"),
+        ("/srv/shop.git", "/srv/shop.git"),
+        ("./odd:name", "{folder}/odd:name"),
+        ("file:///srv/shop.git", "file:///srv/shop.git"),
+        ("ssh://git@example.com:22/shop", "ssh://git@example.com:22/shop"),
+        ("example.com:shop.git", "example.com:shop.git"),
+    ],
+)
+def test_a_path_starts_at_the_folder_of_the_file(write, tmp_path, url, expected):
+    [repository] = load(write(f'[repositories.a]\nurl = "{url}"'), {}).repositories
+    assert repository.url == expected.format(folder=tmp_path, parent=tmp_path.parent)
+
+
+def test_every_mistake_is_reported_at_once_with_its_line(write):
+    file = write("""\
+listn = "127.0.0.1:8300"
+listen = 1979-05-27
+database = "postgresql://x"
+
+[repositories.shop]
+intervall = "30s"
+interval = "0s"
+watch = "file"
+
+[repositories."a b"]
+url = ""
+
+[hosts.web]
+transport = "ssh"
+tags = {app = 1}
+
+[notifiers.ops]
+url = "ftp://x"
+""")
+    assert messages(file) == [
+        "1 listn: unknown key; did you mean listen?",
+        "2 listen: expected no date; put text in quotes",
+        "3 database: is not built yet in this version of Penstock; leave it out",
+        "5 repositories.shop: url is missing; expected a URL or a path, without a password "
+        '(use username and password = "env:NAME")',
+        "6 repositories.shop.intervall: unknown key; did you mean interval?",
+        '7 repositories.shop.interval: expected a duration above zero, such as 30s, 5m or 1h30m, not "0s"',
+        '8 repositories.shop.watch: expected poll or files, not "file"; did you mean files?',
+        "10 repositories.a b: a key must be 1 to 100 of A-Z a-z 0-9 . _ + = , @ -",
+        "11 repositories.a b.url: expected a URL or a path, without a password "
+        '(use username and password = "env:NAME")',
+        '13 hosts.web: names no folder; give folder = "PATH", which stands for the host\'s /',
+        "14 hosts.web.transport: ssh is not built yet in this version of Penstock",
+        "15 hosts.web.tags.app: expected text of at most 256 characters, not the number 1",
+        '18 notifiers.ops.url: expected an http or https URL, not "ftp://x"',
+    ]
+    assert check(file) != []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'password = "hunter2"',
+        'private_key_passphrase = "hunter2"',
+        'password = ["hunter2"]',
+        'url = "https://bot:hunter2@git.example.com/x"',
+        'private_key = "-----BEGIN\\nhunter2"',
+    ],
+)
+def test_a_literal_secret_is_refused_and_not_shown(write, line):
+    file = write("[repositories.a]\n" + line + ("" if "url" in line else '\nurl = "x"') + "\n")
+    [message] = messages(file)
+    assert message.startswith("2 repositories.a.")
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('url = "x"\nbranch = "a"\nbranches = ["b"]', "has both branch and branches; write one of them"),
+        ('url = "x"\nprivate_key_passphrase = "env:A"', "has a private_key_passphrase but no private_key"),
+        (
+            'url = "https://x/y"\nwatch = "files"',
+            'watch = "files" needs a repository of this machine; use watch = "poll"',
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused(write, text, message):
+    assert messages(write(f"[repositories.a]\n{text}\n")) == [f"1 repositories.a: {message}"]
+
+
+def test_a_syntax_error_names_its_line(write):
+    [message] = messages(write('listen = "x"\nhosts = \n'))
+    assert message.startswith("2: not valid TOML: ")
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    file = tmp_path / "penstock.toml"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidFiles, match="is not UTF-8 text"):
+        load(file, {})
+
+
+def test_a_file_that_is_not_there_is_the_users_mistake(tmp_path):
+    with pytest.raises(UserError, match="cannot be read: No such file or directory"):
+        load(tmp_path / "gone.toml", {})
+
+
+def test_a_secret_is_looked_up_when_it_is_used(tmp_path):
+    (tmp_path / "token").write_text("from file\n", encoding="utf-8")
+    assert secret("env:TOKEN", {"TOKEN": "from environment"}).reveal() == "from environment"
+    assert secret(f"file:{tmp_path}/token").reveal() == "from file"
+    assert repr(secret("env:TOKEN", {"TOKEN": "x"})) == f"{secret('env:TOKEN', {'TOKEN': 'x'})}" == "***"
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("env:TOKEN", "the environment variable TOKEN is not set or empty"),
+        ("file:/nowhere/token", "cannot be read: No such file or directory"),
+        ("hunter2", "a secret must be a reference, env:NAME or file:PATH"),
+        ("vault:hunter2", "a secret must be a reference, env:NAME or file:PATH"),
+    ],
+)
+def test_a_missing_secret_is_the_users_mistake(reference, message):
+    with pytest.raises(UserError) as caught:
+        secret(reference, {"TOKEN": ""})
+    assert message in caught.value.message
+    assert "hunter2" not in caught.value.message
+
+
+def test_an_empty_secret_file_is_refused(tmp_path):
+    (tmp_path / "token").write_text("\n", encoding="utf-8")
+    with pytest.raises(UserError, match="is empty"):
+        secret(f"file:{tmp_path}/token")
+
+
+def test_importing_the_configuration_is_light():
+    program = (
+        "import sys, runner.config\n"
+        "heavy = ('jsonschema_rs', 'jinja2', 'yaml', 'boto3', 'pygit2', 'structlog', 'sqlalchemy')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
+def test_what_is_not_built_is_not_in_the_schema():
+    known = config.schema.load("config")
+    assert not config.NOT_BUILT[""] & known["properties"].keys()
+    assert not config.NOT_BUILT["hosts.*"] & known["$defs"]["host"]["properties"].keys()
+
+
+WORDS = (
+    "listen = [ ] [hosts.a] [repositories.a] folder url tags { } , . \"x\" 'y' 1 true 1979-05-27 07:32:00 inf nan 9e99 "
+    "'''z''' # interval branches password"
+)
+PIECES = st.lists(st.sampled_from(["\n", " ", *WORDS.split()]), max_size=20).map("".join)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(PIECES, st.text(max_size=30)))
+def test_any_text_is_a_configuration_or_a_clear_mistake(tmp_path, text):
+    file = tmp_path / "penstock.toml"
+    file.write_bytes(text.encode(errors="surrogatepass"))
+    assert all(mistake.message for mistake in check(file))
