@@ -3,13 +3,13 @@
 A wheel carries both folders inside the package, a checkout beside it; nobody else needs to know.
 """
 
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
 
 
 def read(folder: str, name: str) -> str:
     """The text of one shipped file, e.g. `read("schemas", "manifest.schema.json")`."""
-    packaged: Traversable = files("runner") / folder
-    root = packaged if packaged.is_dir() else Path(__file__).parent.parent / folder
+    packaged = _PACKAGE / folder
+    root = packaged if packaged.is_dir() else _PACKAGE.parent / folder
     return (root / name).read_text(encoding="utf-8")

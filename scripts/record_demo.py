@@ -1,4 +1,4 @@
-"""Records `make demo` on a terminal in memory and draws it, in the middle of the rollout to production, as docs/demo.svg.
+"""Records `make demo` on a terminal in memory and draws it, in the middle of a rollout to production, as docs/demo.svg.
 
     python scripts/record_demo.py [FILE]
 
@@ -15,37 +15,48 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Iterator
+from html import escape
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import pyte
-from rich.color import ColorParseError
-from rich.console import Console
-from rich.style import Style
-from rich.terminal_theme import TerminalTheme
-from rich.text import Text
 
 ROOT = Path(__file__).resolve().parent.parent
-COLUMNS, LINES = 100, 24
+COLUMNS, LINES = 112, 28
 PATIENCE = 120  # seconds for the whole demo
+QUIET = 0.03  # seconds without output: then the screen is not just being redrawn
 
-# Two hosts are done, two are under way: the middle of the rollout.
+# Two hosts are done and two under way, last seen while production is rolled back: the whole story is on the screen.
 WANTED = re.compile(r"shop/production .* InProgress .* 2 of 4 done, 2 in progress")
 
-THEME = TerminalTheme(
-    (27, 31, 38),
-    (208, 214, 222),
-    [
-        (60, 66, 77),
-        (235, 111, 111),
-        (134, 200, 124),
-        (224, 190, 115),
-        (108, 172, 240),
-        (196, 146, 226),
-        (92, 200, 205),
-        (208, 214, 222),
-    ],
-)
+# Sizes in pixels.
+CELL, LINE, FONT, MARGIN, TITLE = 8.4, 19, 14, 14, 34
+
+COLORS = {
+    "default": "#d0d6de",
+    "black": "#5b6473",
+    "red": "#f07878",
+    "green": "#8fce84",
+    "brown": "#e3c078",  # as terminals call dark yellow
+    "blue": "#74b4f4",
+    "magenta": "#c99be6",
+    "cyan": "#62cdd2",
+    "white": "#d0d6de",
+}
+PAPER, FRAME, TITLE_INK = "#1b1f26", "#3a414d", "#8b94a3"
+FAMILY = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+
+
+class Word(NamedTuple):
+    """Characters in one row, without a space between them, that look alike."""
+
+    row: int
+    column: int
+    text: str
+    color: str
+    bold: bool
 
 
 def main() -> int:
@@ -62,45 +73,56 @@ def main() -> int:
     return 0
 
 
-def record() -> tuple[int, list[Text] | None]:
+def record() -> tuple[int, list[Word] | None]:
     """Run the demo to its end. Returns its exit status, and the last screen that was what we want."""
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(LINES)}
-    environment.pop("NO_COLOR", None)
-    command = [sys.executable, str(ROOT / "demo" / "run.py")]
-    demo = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True)
+    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
+    demo = subprocess.Popen(
+        [sys.executable, str(ROOT / "demo" / "run.py")],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment | {"TERM": "xterm-256color"},
+        start_new_session=True,
+    )
     os.close(theirs)
     picture, deadline = None, time.monotonic() + PATIENCE
     while time.monotonic() < deadline and (piece := _read(ours)) is not None:
         stream.feed(piece)
-        if any(WANTED.search(line) for line in screen.display):
-            picture = [_line(screen, number) for number in range(LINES)]
+        if not piece and sum(bool(WANTED.search(line)) for line in screen.display) == 1:
+            picture = list(_words(screen))
     if time.monotonic() >= deadline:
         demo.terminate()
     os.close(ours)
     return demo.wait(), picture
 
 
-def draw(lines: list[Text]) -> str:
-    """The lines as a picture of a terminal."""
-    while lines and not lines[-1].plain.strip():
-        lines = lines[:-1]
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
-    for line in lines:
-        console.print(line, no_wrap=True, overflow="crop")
-    svg = console.export_svg(title="make demo", theme=THEME, unique_id="penstock-demo")
-    # The fonts would be fetched from elsewhere; every system has a monospaced one of its own.
-    svg = re.sub(r"\s*@font-face \{.*?\}\n", "", svg, flags=re.DOTALL)
-    svg = svg.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace")
-    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+def draw(words: list[Word]) -> str:
+    """The words as a picture of a terminal. Each stands at its place, so that every font keeps the columns."""
+    rows = max(word.row for word in words) + 1
+    width, height = 2 * MARGIN + COLUMNS * CELL, TITLE + rows * LINE + MARGIN
+    lights = [f'<circle cx="{MARGIN + 6 + 20 * n}" cy="18" r="6" fill="{FRAME}"/>' for n in range(3)]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img">',
+            "<title>A terminal: production is rolled back, two hosts at a time</title>",
+            f"<style>text {{ font-family: {FAMILY}; font-size: {FONT}px }}</style>",
+            f'<rect width="{width:g}" height="{height:g}" rx="8" fill="{PAPER}"/>',
+            *lights,
+            f'<text x="{width / 2:g}" y="23" fill="{TITLE_INK}" text-anchor="middle">make demo</text>',
+            *map(_drawn, words),
+            "</svg>",
+            "",
+        ]
+    )
 
 
 def _read(descriptor: int) -> bytes | None:
-    """What the demo has written, b"" when it is silent for a second, None when it has ended."""
-    if not select.select([descriptor], [], [], 1)[0]:
+    """What the demo has written, b"" when it is quiet, None when it has ended."""
+    if not select.select([descriptor], [], [], QUIET)[0]:
         return b""
     try:
         return os.read(descriptor, 65536) or None
@@ -108,35 +130,21 @@ def _read(descriptor: int) -> bytes | None:
         return None
 
 
-def _line(screen: pyte.Screen, number: int) -> Text:
-    text = Text()
-    cells = [screen.buffer[number][column] for column in range(COLUMNS)]
-    for style, run in groupby(cells, _style):
-        text.append("".join(cell.data for cell in run), style)
-    text.rstrip()
-    return text
+def _words(screen: pyte.Screen) -> Iterator[Word]:
+    for row in range(LINES):
+        cells = [(column, screen.buffer[row][column]) for column in range(COLUMNS)]
+        for (blank, color, bold), run in groupby(cells, lambda c: (c[1].data == " ", c[1].fg, c[1].bold)):
+            some = list(run)
+            if not blank:
+                yield Word(row, some[0][0], "".join(cell.data for _, cell in some), color, bold)
 
 
-def _style(cell: pyte.screens.Char) -> Style:
-    swapped = cell.reverse
-    color, background = (cell.bg, cell.fg) if swapped else (cell.fg, cell.bg)
-    return Style(
-        color=_color(color), bgcolor=_color(background), bold=cell.bold, italic=cell.italics, underline=cell.underscore
-    )
-
-
-def _color(name: str) -> str | None:
-    """pyte's name of a colour as rich has it."""
-    if name == "default":
-        return None
-    name = {"brown": "yellow"}.get(name, name)
-    if re.fullmatch(r"[0-9a-f]{6}", name):
-        return f"#{name}"
-    try:
-        Style(color=name)
-    except ColorParseError:
-        return None
-    return name
+def _drawn(word: Word) -> str:
+    color = COLORS.get(word.color, f"#{word.color}" if re.fullmatch("[0-9a-f]{6}", word.color) else COLORS["default"])
+    x, y = MARGIN + word.column * CELL, TITLE + word.row * LINE + FONT
+    weight = ' font-weight="bold"' if word.bold else ""
+    size = f'textLength="{len(word.text) * CELL:g}" lengthAdjust="spacingAndGlyphs"'
+    return f'<text x="{x:g}" y="{y:g}" {size} fill="{color}"{weight}>{escape(word.text)}</text>'
 
 
 if __name__ == "__main__":

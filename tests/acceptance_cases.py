@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -21,7 +22,7 @@ HOOK = """#!/bin/sh
 echo "$LIFECYCLE_EVENT begins $BUNDLE_COMMIT" >> "$PENSTOCK_ROOT/record"
 [ ! -e "$PENSTOCK_ROOT/slow" ] || sleep 1
 echo "said by $LIFECYCLE_EVENT"
-[ "$LIFECYCLE_EVENT" != ValidateService ] || [ ! -e "$PENSTOCK_ROOT/srv/shop/broken" ] || exit 7
+[ "$LIFECYCLE_EVENT" != ValidateService ] || [ ! -e "$PENSTOCK_ROOT/srv/shop/broken-on-${PENSTOCK_ROOT##*/}" ] || exit 7
 echo "$LIFECYCLE_EVENT ends $BUNDLE_COMMIT" >> "$PENSTOCK_ROOT/record"
 """
 
@@ -126,6 +127,15 @@ class Site:
         for name in names:
             (self.hosts / name).mkdir()
 
+    def keep(self) -> None:
+        """Remember the state folder and the hosts as they are now."""
+        shutil.copytree(self.place, self.folder / "kept", symlinks=True)
+
+    def restore(self) -> None:
+        """Put them back as they were."""
+        shutil.rmtree(self.place)
+        shutil.copytree(self.folder / "kept", self.place, symlinks=True)
+
     def argv(self, *verb: str) -> list[str]:
         return ["--config", str(self.config), "--state", str(self.state), *verb]
 
@@ -161,6 +171,11 @@ class Site:
         """Whether there are that many deployments and all have ended."""
         rows = self.query("SELECT status FROM deployments")
         return len(rows) >= deployments and all(row[0] in ("Succeeded", "Failed", "Stopped") for row in rows)
+
+
+def is_dead(pid: int) -> bool:
+    """Whether a child of the forge has ended (it stays a zombie until it is waited for)."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60, log: Path | None = None) -> None:

@@ -72,12 +72,31 @@ class Origin:
         return git("rev-parse", "HEAD", cwd=self.clone)
 
 
+class Shop:
+    """A repository `shop.git` with two commits, *first* and *second*, and a tag `v1` at the first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.origin = Origin(folder)
+        self.first = self.origin.commit({"a": "1", "penstock.yaml": "application: shop"})
+        self.second = self.origin.commit({"a": "2", "big": os.urandom(100_000)})
+        git("tag", "--annotate", "--message=v1", "v1", self.first, cwd=self.origin.clone)
+        git("push", "--quiet", "origin", "v1", cwd=self.origin.clone)
+        self.heads = {"refs/heads/main": self.second, "refs/tags/v1": self.first}
+
+
 @dataclass
 class HttpServer:
-    """A running server. *requests*: what it was asked, `METHOD PATH`, in order."""
+    """A running server. *requests*: what it was asked, `METHOD PATH`, in order.
+
+    *stop_after*: bytes of a pack after which it falls silent; `silent` is set then, and it goes on once `go_on` is.
+    """
 
     url: str
     requests: list[str] = field(default_factory=list)
+    stop_after: int | None = None
+    silent: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
 
 
 @contextlib.contextmanager
@@ -101,6 +120,7 @@ def http_server(
     try:
         yield running.described
     finally:
+        running.described.go_on.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -183,6 +203,13 @@ class _Bridge(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        server: Any = self.server
+        described: HttpServer = server.described
+        if described.stop_after is not None and self.command == "POST":
+            self.wfile.write(content[: described.stop_after])
+            content = content[described.stop_after :]
+            described.silent.set()
+            described.go_on.wait(timeout=60)
         self.wfile.write(content)
 
     def log_message(self, format: str, *arguments: Any) -> None:

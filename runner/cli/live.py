@@ -42,24 +42,28 @@ class LiveView:
     def __init__(self, board: Board, console: "Console", events: Sequence[str], clock: Clock) -> None:
         self._board, self._console, self._events, self._clock = board, console, events, clock
         self._marks = ASCII_MARKS if console.options.ascii_only else MARKS
-        self._told: set[str] = set()
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._live.start()
 
     def show(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            rollout = self._board.rollouts[entry.deployment_id]
-            if rollout.is_over and rollout.id not in self._told:
-                self._told.add(rollout.id)
-                self._console.print(self._ended(rollout))
-            elif entry.kind == "lifecycle event failed":
-                where = f"{rollout.place} {rollout.id} {entry.target} {entry.lifecycle_event}"
-                self._console.print(
-                    Text(f"{self._marks['Failed']} {clock(entry.at)} {where} failed: {one_line(why(entry))}")
+            if line := self._line(self._board.rollouts[entry.deployment_id], entry):
+                self._console.print(line)
+
+    def _line(self, rollout: Rollout, entry: Entry) -> Text | None:
+        """What stays on the screen of an entry, if anything."""
+        match entry.kind:
+            case "deployment succeeded" | "deployment failed" | "deployment stopped":
+                return self._ended(rollout)
+            case "lifecycle event failed":
+                where = f"{clock(entry.at)} {rollout.place} {rollout.id} {entry.target} {entry.lifecycle_event}"
+                return Text.assemble(
+                    (f"{self._mark('Failed')} ", "bold red"), f"{where} failed: {one_line(why(entry))}"
                 )
-            elif entry.kind in ("stop requested", "rollback triggered", "rollback impossible"):
-                said = entry.details.get("message") or entry.kind
-                self._console.print(Text(f"  {clock(entry.at)} {rollout.place}: {one_line(said)}", style="yellow"))
+            case "stop requested" | "rollback triggered" | "rollback impossible":
+                said = one_line(entry.details.get("message") or entry.kind)
+                return Text(f"  {clock(entry.at)} {rollout.place} {rollout.id} {said}", style="yellow")
+        return None
 
     def tick(self) -> None:
         """Draw again: time passes even where nothing happens."""

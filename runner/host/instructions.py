@@ -19,6 +19,8 @@ _MOST_PROBLEMS = 100  # shown in one message
 _EXISTS = "The deployment failed because a specified file already exists at this location: {}"
 _BAD_BEHAVIOR = "The deployment failed because an invalid option was specified for fileExistsBehavior: {}"
 
+_BROKEN_NAME = "The name {!r} has a line break, which the list of what to clean up later cannot hold."
+
 
 def plan(request: Request, layout: Layout) -> list[Instruction]:
     """The instructions in the order to carry them out. Raises `Failure` with everything that stands against them."""
@@ -94,7 +96,9 @@ class _Plan:
         self._copy(source, destination)
 
     def _copy(self, source: str, destination: str) -> None:
-        if destination in self.copies:
+        if "\n" in destination:
+            self.problems.append(_BROKEN_NAME.format(destination))
+        elif destination in self.copies:
             self.problems.append(
                 "The deployment failed because the application specification file specifies two source files named "
                 "{} and {} for the same destination path {}".format(self.copies[destination], source, destination)
@@ -106,7 +110,9 @@ class _Plan:
             self.instructions.append({"type": "copy", "source": source, "destination": destination})
 
     def _make(self, path: str) -> None:
-        if path in self.copies:
+        if "\n" in path:
+            self.problems.append(_BROKEN_NAME.format(path))
+        elif path in self.copies:
             self.problems.append(_both(path))
         elif path not in self.directories:
             self.directories[path] = None

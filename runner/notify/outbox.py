@@ -49,9 +49,7 @@ class Outbox:
         self._log = get_logger()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="penstock-notify")
         self._in_flight: dict[str, asyncio.Task[None]] = {}  # by destination
-        self._failures: dict[
-            int, int
-        ] = {}  # by message; forgotten at the end of the process, which only hurries a retry
+        self._failures: dict[int, int] = {}  # by message; to forget them when the process ends only hurries a retry
         self._store_failures = 0
         self._not_before = clock()  # while the store fails
         self._news: asyncio.Event | None = None

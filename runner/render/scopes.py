@@ -77,7 +77,7 @@ class Rendering:
     def variables(self, layers: list[tuple[Path, Any]], names: Names, *, quiet: bool = False) -> Names:
         """*names* with `vars`: the mappings of *layers*, a later one over an earlier one, rendered in the order written.
 
-        A variable that fails is left out; *quiet*: without a word, because every group will render it again.
+        A variable that fails is left out; *quiet*: without a word, because every group that uses it renders it again.
         """
         merged: dict[str, tuple[Path, Any]] = {}
         for path, layer in layers:
@@ -86,11 +86,11 @@ class Rendering:
         known = Names({}, "vars", "a variable sees those written above it")
         names = Names({**names, "vars": known}, hint=names.hint)
         for key, (path, value) in merged.items():
-            noted = {} if quiet else self.mistakes
             try:
                 known[key] = self._text(value, path, names) if isinstance(value, str) else value
             except TemplateMistake as mistake:
-                noted[path, mistake.message] = None
+                if not quiet or not template.is_valid(value):
+                    self.mistakes[path, mistake.message] = None
         known.hint = "a variable that uses group is known only inside deployment groups" if quiet else ""
         return names
 

@@ -40,6 +40,15 @@ def names_used(text: str) -> frozenset[str]:
     return used
 
 
+def is_valid(text: str) -> bool:
+    """Whether *text* can be rendered at all, given the right names."""
+    try:
+        _compiled(text)
+    except TemplateMistake:
+        return False
+    return True
+
+
 def _compiled(text: str) -> Any:
     if "{%" in text:
         raise TemplateMistake("statements ({% ... %}) are not supported, only expressions ({{ ... }})")

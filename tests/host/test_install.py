@@ -103,6 +103,13 @@ def test_a_link_to_the_directory_that_it_is_in_is_refused(rig: Rig) -> None:
         rig.install(copies(app="/srv"))
 
 
+def test_a_name_with_a_line_break_is_refused_lest_the_next_cleanup_removes_something_else(rig: Rig) -> None:
+    rig.revision({"app/x\n": "1", "app/y\n/z": "1"})
+    with pytest.raises(Failure, match="line break"):
+        rig.install(copies(app="/srv"))
+    assert not (rig.root / "srv").exists()
+
+
 def test_mode_and_time_come_along(rig: Rig) -> None:
     archive = rig.revision({"tool": "1"})
     (archive / "tool").chmod(0o4751)

@@ -94,7 +94,7 @@ async def test_sessions_killed_at_random_moments_run_every_script_exactly_once(m
     chooser = random.Random(7)
     victims: list[int] = []
     number = 0
-    while len(victims) < 40:
+    while len(victims) < 32:
         number += 1
         killer = asyncio.create_task(killing(machine, chooser, 0.06, victims))
         outcomes = await machine.deploy(a_job(machine, f"d-{number}", number % 2))
@@ -265,7 +265,7 @@ async def test_a_dead_executor_in_the_middle_of_install_leaves_a_correct_cleanup
     chooser = random.Random(11)
     many = {f"app/{folder}/{name}": "x" * 20000 for folder in "abc" for name in "0123456789"}
     spec = appspec({"app": "/srv/app"})
-    for number in range(16):
+    for number in range(10):
         other = {f"app/{folder}/{name}": f"{number}" for folder in "bcd" for name in "056"} if number % 2 else many
         made = job(machine.bundle(other), spec, f"d-{number}")
         await machine.deploy(made, events=("DownloadBundle",))

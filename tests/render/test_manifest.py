@@ -532,6 +532,12 @@ def test_a_template_never_becomes_structure(key):
     assert f" {key}: expected a " in mistake
 
 
+def test_a_variable_that_every_group_overlays_must_be_a_template_all_the_same():
+    text = SMALL + "    vars: {a: 1}\nvars: {a: '{{ branch'}\n"
+    [mistake] = mistakes_of(text)
+    assert mistake.startswith("penstock.yaml:8 vars.a: not a valid template: ")
+
+
 def test_a_template_nearby_hides_no_mistake():
     text = SMALL.replace("targets: {tags: {app: web}}", "vars: {a: '{{ branch }}'}").replace("v1", "v2")
     assert len(mistakes_of(text)) == 2

@@ -1,5 +1,6 @@
 """A command as the request that a host understands. See `runner.host.request`, its other end."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,10 +19,14 @@ def request_for(command: Command, limits: dict[str, float]) -> dict[str, Any]:
         "group": job.group,
         "event": command.lifecycle_event,
         "attempt": command.attempt,
-        "folder": command.host.folder,
+        "folder": str(Path(command.host.folder).absolute()),
         "appspec": msgspec.to_builtins(job.appspec),
         "appspec_file": job.appspec_file,
-        "bundle": {"path": job.bundle.path, "type": job.bundle.bundle_type, "sha256": job.bundle.sha256},
+        "bundle": {
+            "path": str(Path(job.bundle.path).absolute()),
+            "type": job.bundle.bundle_type,
+            "sha256": job.bundle.sha256,
+        },
         "variables": revision_variables(job.revision),
         "environment": command.host.environment,
         "file_exists_behavior": job.file_exists_behavior,

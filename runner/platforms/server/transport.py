@@ -75,7 +75,8 @@ class LocalTransport:
                 await _send(channel, connection)
                 return
             except OSError as error:
-                await self.close()
+                if self._channel is channel:  # else somebody else has already seen to it
+                    await self.close()
                 if last:
                     raise WorldError(f"the executor of local hosts cannot be reached: {error}") from error
 

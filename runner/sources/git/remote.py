@@ -19,8 +19,8 @@ from runner import config as configuration
 from runner.config import Credentials, RepositoryConfig
 from runner.errors import RunnerError, WorldError
 
-CONNECT_WITHIN = 10  # seconds
-ANSWER_WITHIN = 60  # seconds of silence in which a server may think
+CONNECT_WITHIN = 10.0  # seconds
+ANSWER_WITHIN = 60.0  # seconds of silence in which a server may think
 DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 _Credential: TypeAlias = pygit2.Username | pygit2.UserPass | pygit2.Keypair
@@ -156,8 +156,8 @@ def redacted(text: str) -> str:
 def _prepare(ca_file: str | None) -> None:
     """libgit2's settings are the process's; they are made once. A dead server must not hold a thread for ever."""
     with _prepared:
-        pygit2.settings.server_connect_timeout = CONNECT_WITHIN * 1000
-        pygit2.settings.server_timeout = ANSWER_WITHIN * 1000
+        pygit2.settings.server_connect_timeout = int(CONNECT_WITHIN * 1000)
+        pygit2.settings.server_timeout = int(ANSWER_WITHIN * 1000)
         # git refuses other people's repositories because their configuration could name programs; libgit2 runs none
         pygit2.option(Option.SET_OWNER_VALIDATION, False)
         if ca_file and ca_file not in _trusted:

@@ -1,0 +1,55 @@
+"""What every store of an outbox promises: the heads of all destinations, and nothing lost."""
+
+import datetime as dt
+
+import pytest
+from fakes.outbox_store import NOON, FakeOutboxStore, message
+
+from runner.ports import Message, OutboxStore
+
+OPS, DEV = "webhook:ops", "webhook:dev"
+MINUTE = dt.timedelta(minutes=1)
+
+
+@pytest.fixture
+def store() -> OutboxStore:
+    """Messages 1 and 2 to ops, 3 to dev, 4 to ops."""
+    return FakeOutboxStore(message(1, OPS), message(2, OPS), message(3, DEV), message(4, OPS))
+
+
+def ids(messages: list[Message]) -> list[int]:
+    return [each.id for each in messages]
+
+
+def test_the_heads_are_due_at_once_and_stay_so_until_something_is_recorded(store: OutboxStore) -> None:
+    for _ in range(2):
+        assert ids(store.due_messages(NOON, 10)) == [1, 3]
+    assert ids(store.due_messages(NOON, 1)) == [1]
+    assert store.next_message_at() == NOON
+
+
+def test_a_sent_message_makes_room_for_the_next(store: OutboxStore) -> None:
+    store.message_sent(1, NOON)
+    assert ids(store.due_messages(NOON, 10)) == [2, 3]
+    for number in (2, 3, 4):
+        store.message_sent(number, NOON)
+    assert store.due_messages(NOON, 10) == []
+    assert store.next_message_at() is None
+
+
+def test_a_failed_message_waits_and_those_behind_it_wait_with_it(store: OutboxStore) -> None:
+    store.message_failed(1, "refused", NOON + MINUTE)
+    assert ids(store.due_messages(NOON, 10)) == [3]
+    store.message_sent(3, NOON)
+    assert store.due_messages(NOON, 10) == []
+    assert store.next_message_at() == NOON + MINUTE
+    assert ids(store.due_messages(NOON + MINUTE, 10)) == [1]
+
+
+def test_a_message_that_is_given_up_makes_room_for_the_next(store: OutboxStore) -> None:
+    store.message_failed(1, "no such topic", None)
+    assert ids(store.due_messages(NOON, 10)) == [2, 3]
+
+
+def test_a_message_comes_out_as_it_went_in(store: OutboxStore) -> None:
+    assert store.due_messages(NOON, 1) == [message(1, OPS)]
