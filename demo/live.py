@@ -28,21 +28,29 @@ class Screen:
         """The newest entry of the journal: what comes after it is news."""
         return self._store.last_entry_id()
 
-    def follow(self, commit: str, groups: tuple[str, ...], since: int, patience: float) -> dict[str, str] | None:
+    def follow(
+        self, commit: str, groups: tuple[str, ...], since: int, patience: float, is_hopeful: Callable[[], bool]
+    ) -> dict[str, str] | None:
         """Show what happens until the commit's deployments to *groups*, and their rollbacks, have ended.
 
-        Returns the deployments' IDs by group; None when they had not ended within *patience* seconds.
+        Returns the deployments' IDs by group; None when they had not ended within *patience* seconds, or while it was
+        hopeful to wait.
         """
-        return asyncio.run(self._follow(lambda: self._ended(commit, groups), since, time.monotonic() + patience))
+        deadline = time.monotonic() + patience
+        return asyncio.run(
+            self._follow(
+                lambda: self._ended(commit, groups), since, lambda: time.monotonic() < deadline and is_hopeful()
+            )
+        )
 
     async def _follow(
-        self, ended: Callable[[], dict[str, str] | None], since: int, deadline: float
+        self, ended: Callable[[], dict[str, str] | None], since: int, is_hopeful: Callable[[], bool]
     ) -> dict[str, str] | None:
         plain = argparse.Namespace(output="text", verbose=False)
         progress = Progress(self._store, view_for(plain, self._store.events), since)
         showing = asyncio.create_task(progress.run())
         try:
-            while (found := ended()) is None and time.monotonic() < deadline and not showing.done():
+            while (found := ended()) is None and is_hopeful() and not showing.done():
                 await asyncio.wait({showing}, timeout=LOOK_EVERY)
             return found
         finally:

@@ -46,6 +46,9 @@ class Program:
             self._serve.kill()
             self._serve.wait()
 
+    def is_running(self) -> bool:
+        return self._serve.poll() is None
+
     def ask(self, *arguments: str) -> Any:
         """What a verb answers with `--output json`."""
         command = [*self._command, "--output", "json", *arguments]

@@ -5,7 +5,6 @@ import urllib.request
 from typing import Any, NamedTuple
 
 from place import Host
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -59,8 +58,8 @@ def ask(host: Host) -> Answer:
 
 def summary(answers: dict[Host, Answer], wanted: str, statuses: dict[str, str]) -> Table:
     """The last word: each host's own answer beside what is expected. *statuses*: of all deployments, by ID."""
-    table = Table(title="What the running applications answer", title_justify="left", title_style="bold", box=SIMPLE)
-    for heading in ("host", "answers", "expected", "front page", "deployment", "status", ""):
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("HOST", "ANSWERS", "EXPECTED", "FRONT PAGE", "DEPLOYMENT", "STATUS", ""):
         table.add_column(heading, no_wrap=True)
     for host, answer in answers.items():
         status = statuses.get(answer.deployment, "unknown")

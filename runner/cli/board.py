@@ -91,7 +91,7 @@ def _deployment(rollout: Rollout, happened: str, entry: Entry) -> None:
         rollout.creator = details.get("creator", "user")
         rollout.rolls_back, rollout.created_at = details.get("rolls_back"), entry.at
     elif happened == "waiting":
-        rollout.waiting, rollout.until = details.get("reason"), _time(details.get("until"))
+        rollout.waiting, rollout.until = details.get("reason"), until_of(entry)
     elif happened == "queued":
         rollout.status = "Queued"
     elif happened == "started":
@@ -104,7 +104,7 @@ def _deployment(rollout: Rollout, happened: str, entry: Entry) -> None:
 
 def _hold(rollout: Rollout, happened: str, entry: Entry) -> None:
     rollout.waiting = "holds" if happened == "started" else None
-    rollout.until = _time(entry.details.get("until"))
+    rollout.until = until_of(entry)
 
 
 def _host(host: HostRow, what: str, happened: str, entry: Entry) -> None:
@@ -135,5 +135,7 @@ def short_revision(label: str) -> str:
     return _LONG_COMMIT.sub(r"@\1", label)
 
 
-def _time(text: str | None) -> dt.datetime | None:
+def until_of(entry: Entry) -> dt.datetime | None:
+    """The end of the wait that an entry tells of, where it is known."""
+    text = entry.details.get("until")
     return dt.datetime.fromisoformat(text) if text else None

@@ -2,8 +2,6 @@
 
 import argparse
 
-NAME = "continue"
-SUMMARY = "end the hold or bake that a deployment is in"
 DESCRIPTION = """\
 Ends the wait that a deployment is in: a `hold` of its rollout, or the `bake` of the group before it. The process that
 drives the state folder carries it out; where there is none, this command does, and ends with the deployment."""

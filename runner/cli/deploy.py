@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.model.deployment import Options
 
-NAME = "deploy"
-SUMMARY = "deploy this checkout's HEAD, now"
 DESCRIPTION = """\
 Deploys the commit that HEAD of this checkout points at to the deployment groups of its manifests, and stays until they
 and their rollbacks have ended, with live progress. Only what is committed is deployed; when the configuration watches

@@ -123,6 +123,7 @@ def next_steps(described: Description, rollback: Deployment | None) -> Iterator[
         if deployment.waiting_until:
             yield f"penstock continue {deployment.id}", "end the wait now"
         yield f"penstock stop {deployment.id}", "stop it"
+        yield "penstock sync", "carry it on, where no `penstock serve` does"
         return
     if failed:
         yield f"penstock logs {deployment.id} --target {failed}", "all that its scripts printed"

@@ -73,6 +73,7 @@ def at_head(arguments: argparse.Namespace) -> Iterator[Head]:
     checkout = checkouts.find(arguments.folder)
     repository, known = repository_of(arguments, checkout)
     with opened(arguments, checkout=None if known else repository, logging=True) as runner:
+        runner.store  # noqa: B018 - makes the state folder, for this user alone, before anything is put into it
         source = runner.sources.repository(repository.name)
         _fetch(source, checkout, repository.url)
         manifests = runner.flow.render(source, checkout.commit_id, branch=checkout.branch, tag=checkout.tag)

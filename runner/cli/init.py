@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-NAME = "init"
-SUMMARY = "write a first penstock.yaml, appspec.yml and penstock.toml"
 DESCRIPTION = """\
 Writes a commented penstock.yaml, and an appspec.yml with its hook scripts and a penstock.toml with one local host
 where there are none, so that the next commit can be deployed at once. Never overwrites anything."""
@@ -58,7 +56,7 @@ def _write(folder: Path, names: list[str]) -> None:
     for name in names:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("*\n" if name == _IGNORED else _starter(name).replace(_PLACEHOLDER, application))
+        file.write_text("*\n!.gitignore\n" if name == _IGNORED else _starter(name).replace(_PLACEHOLDER, application))
         if name in _SCRIPTS:
             file.chmod(0o755)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TextIO
 
-from runner.cli.board import Board, Rollout, why
+from runner.cli.board import Board, Rollout, until_of, why
 from runner.cli.words import between, clock, count, listed, one_line
 from runner.model.duration import format_duration
 from runner.model.journal import Entry
@@ -65,7 +65,7 @@ def _said(rollout: Rollout, entry: Entry) -> str:
         case "deployment created":
             return _created(rollout)
         case "deployment waiting":
-            return str(details.get("reason", "waits")) + _until(rollout)
+            return str(details.get("reason", "waits")) + _until(entry)
         case "deployment started":
             return f"started: {count(rollout.total, 'host')}, {rollout.configuration}"
         case "deployment succeeded":
@@ -77,7 +77,7 @@ def _said(rollout: Rollout, entry: Entry) -> str:
         case "lifecycle event failed":
             return f"failed: {why(entry)}"
         case "hold started":
-            return _holds(rollout, entry)
+            return _holds(entry)
         case "hold ended":
             return "hold ended" + (" on request" if details.get("continued_on_request") else "")
         case "stop requested":
@@ -103,11 +103,11 @@ def _ended(entry: Entry) -> str:
     return f"{ended}: {message} ({code})" if message else ended
 
 
-def _until(rollout: Rollout) -> str:
-    return f", until {clock(rollout.until)}" if rollout.until else ""
+def _until(entry: Entry) -> str:
+    until = until_of(entry)
+    return f", until {clock(until)}" if until else ""
 
 
-def _holds(rollout: Rollout, entry: Entry) -> str:
-    if rollout.until is None:
-        return "holds"
-    return f"holds for {format_duration(rollout.until - entry.at)}{_until(rollout)}"
+def _holds(entry: Entry) -> str:
+    until = until_of(entry)
+    return f"holds for {format_duration(until - entry.at)}{_until(entry)}" if until else "holds"

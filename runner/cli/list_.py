@@ -8,8 +8,6 @@ if TYPE_CHECKING:
 
     from runner.model.deployment import Deployment
 
-NAME = "list"
-SUMMARY = "deployments, newest first"
 DESCRIPTION = """\
 Lists deployments, newest first: what was deployed where, by whom, when, and how it ended."""
 EXAMPLE = """\

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.cli.board import Board, HostRow, Rollout, why
+from runner.cli.screen import STYLES
 from runner.cli.words import between, clock, count, one_line, span
 from runner.model.journal import Entry
 from runner.ports import Clock
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
 
 MARKS = {"Succeeded": "✓", "Failed": "✗", "InProgress": "●", "Skipped": "–", "Pending": "·"}
 ASCII_MARKS = {"Succeeded": "+", "Failed": "x", "InProgress": "*", "Skipped": "-", "Pending": "."}
-STYLES = {
-    "Succeeded": "green",
-    "Failed": "bold red",
-    "InProgress": "cyan",
-    "Queued": "cyan",
-    "Stopped": "yellow",
-    "Skipped": "yellow",
-    "Pending": "dim",
-    "Created": "dim",
-}
 _URGENCY = ("Failed", "InProgress", "Pending", "Succeeded", "Skipped")
 LINES_AROUND = 4  # of the terminal, that the table leaves alone
 
@@ -83,7 +74,7 @@ class LiveView:
         if rollout.waiting:
             yield Text(f"  {rollout.waiting}{self._left(rollout.until)}", "magenta", no_wrap=True, overflow="ellipsis")
         if rollout.hosts:
-            yield self._hosts(rollout, room)
+            yield from self._hosts(rollout, room)
 
     def _header(self, rollout: Rollout) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
@@ -101,7 +92,7 @@ class LiveView:
     def _left(self, until: dt.datetime | None) -> str:
         return f", {span(until - self._clock())} left" if until else ""
 
-    def _hosts(self, rollout: Rollout, room: int) -> "RenderableType":
+    def _hosts(self, rollout: Rollout, room: int) -> Iterable["RenderableType"]:
         table = Table.grid(padding=(0, 1))
         table.add_column(width=1)
         table.add_column(no_wrap=True)
@@ -111,9 +102,9 @@ class LiveView:
         names = _most_urgent(rollout, room)
         for name in names:
             table.add_row("", name, *self._cells(rollout.hosts[name]))
+        yield table
         if hidden := len(rollout.hosts) - len(names):
-            table.add_row("", Text(f"… and {count(hidden, 'more host')}", style="dim"))
-        return table
+            yield Text(f"  … and {count(hidden, 'more host')}", style="dim")
 
     def _cells(self, host: HostRow) -> tuple[Text, Text, Text]:
         marks = Text()

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.wiring import Runner
 
-NAME = "logs"
-SUMMARY = "what the scripts of a deployment have printed"
 DESCRIPTION = """\
 Prints what the scripts of a deployment wrote on each target, target by target in deployment order."""
 EXAMPLE = """\

@@ -6,12 +6,12 @@ Imports the standard library and the declarations of the verbs; what a verb need
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner.cli import exits
-from runner.cli.verbs import VERBS
+from runner.cli.verbs import SUMMARIES, load
 
 _DESCRIPTION = """\
 Penstock turns commits into staged rollouts, the AWS CodeDeploy way: a repository says what it deploys, where and how
@@ -41,7 +41,8 @@ class _Version(argparse.Action):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status. Never raises."""
     try:
-        arguments = parser().parse_args(argv)
+        given = sys.argv[1:] if argv is None else argv
+        arguments = parser(given).parse_args(given)
     except SystemExit as left:  # --help, --version, or a mistake that argparse has shown
         return left.code if isinstance(left.code, int) else exits.USERS_MISTAKE
     try:
@@ -59,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report(error, arguments)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(argv: Collection[str] = tuple(SUMMARIES)) -> argparse.ArgumentParser:
+    """The command line, as far as *argv* needs it: verbs that it does not name have no options. Default: all of it."""
     top = argparse.ArgumentParser(
         prog="penstock",
         description=_DESCRIPTION,
@@ -71,10 +72,14 @@ def parser() -> argparse.ArgumentParser:
     _add_global_options(top)
     top.add_argument("--version", action=_Version, nargs=0, help="print the version")
     verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in VERBS:
+    for name, summary in SUMMARIES.items():
+        if name not in argv:
+            verbs.add_parser(name, help=summary)
+            continue
+        verb = load(name)
         declared = verbs.add_parser(
-            verb.NAME,
-            help=verb.SUMMARY,
+            name,
+            help=summary,
             description=verb.DESCRIPTION,
             epilog="example:\n" + "\n".join(f"  {line}" for line in verb.EXAMPLE.splitlines()),
             formatter_class=argparse.RawDescriptionHelpFormatter,

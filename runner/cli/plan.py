@@ -4,8 +4,6 @@ import argparse
 
 from runner.cli.deploy import choose_manifests
 
-NAME = "plan"
-SUMMARY = "show what deploying this checkout's HEAD would do"
 DESCRIPTION = """\
 Shows what `penstock deploy` would do with this checkout's HEAD, and does nothing: deployment groups in order, what each
 has now, its hosts in deployment order, batches and holds, how many hosts may be out of service or fail, rollback and

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from rich.text import Text
 
 from runner.cli.checkout import Checkout
@@ -55,6 +56,7 @@ class Outline(Value, frozen=True, kw_only=True, omit_defaults=False):
 def outline(forecasts: Sequence[Forecast], state: State, script_seconds: int | None) -> list[Outline]:
     """The groups of one application. *script_seconds*: what the scripts of one host may take; None when unknown."""
     known = {(group.application, group.group): group for group in state.groups}
+    forecasts = _without_absent_predecessors(forecasts)
     ends: dict[str, tuple[dt.timedelta, dt.timedelta | None]] = {}
     outlines = []
     for each in forecasts:
@@ -62,6 +64,17 @@ def outline(forecasts: Sequence[Forecast], state: State, script_seconds: int | N
         ends[name] = _ends(each, ends, script_seconds)
         outlines.append(_outline(each, known.get((each.application, name)), *ends[name]))
     return outlines
+
+
+def _without_absent_predecessors(forecasts: Sequence[Forecast]) -> list[Forecast]:
+    """A group that follows one which is not deployed along with it waits for nothing."""
+    there = {each.settings.name for each in forecasts}
+    return [
+        replace(each, settings=replace(each.settings, after=None))
+        if each.settings.after and each.settings.after.group not in there
+        else each
+        for each in forecasts
+    ]
 
 
 def _outline(each: Forecast, known: GroupState | None, earliest: dt.timedelta, latest: dt.timedelta | None) -> Outline:
@@ -98,9 +111,10 @@ def _ends(
 ) -> tuple[dt.timedelta, dt.timedelta | None]:
     """Earliest: all waits. Latest: also every script of every turn up to its timeout."""
     after = each.settings.after
-    earliest, latest = before.get(after.group, (_NOTHING, _NOTHING)) if after else (_NOTHING, _NOTHING)
-    bake = after.bake if after and after.group in before else _NOTHING
-    waits = bake + sum((step.duration for step in each.plan.steps if not isinstance(step, Batch)), _NOTHING)
+    earliest, latest = before[after.group] if after else (_NOTHING, _NOTHING)
+    waits = (after.bake if after else _NOTHING) + sum(
+        (step.duration for step in each.plan.steps if not isinstance(step, Batch)), _NOTHING
+    )
     if latest is None or script_seconds is None:
         return earliest + waits, None
     scripts = dt.timedelta(seconds=script_seconds * _turns(each.plan))

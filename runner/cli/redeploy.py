@@ -9,8 +9,6 @@ from runner.cli.deploy import add_options
 if TYPE_CHECKING:
     from runner.wiring import Runner
 
-NAME = "redeploy"
-SUMMARY = "deploy again what a group last had successfully, or a deployment's revision"
 DESCRIPTION = """\
 Deploys again: the revision of a deployment (ID), what a group last had successfully (APPLICATION/GROUP), what all
 groups of an application last had (APPLICATION), or of the applications of this checkout where nothing is named. Stays

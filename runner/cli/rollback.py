@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.cli.follow import Watched
 
-NAME = "rollback"
-SUMMARY = "bring a group back to what it had before a deployment"
 DESCRIPTION = """\
 Brings a deployment group back to what it had before a deployment. One that has ended: the revision before it is
 deployed anew. One under way: it is stopped, and its rollback follows. Stays until that has ended; when another process

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.wiring import Runner
 
-NAME = "serve"
-SUMMARY = "watch the configured repositories and deploy, until told to stop"
 DESCRIPTION = """\
 Watches every repository of the configuration, deploys what changes, carries out what other commands record in the same
 state folder, and sends notifications, until SIGTERM or Ctrl-C. Then lifecycle events in flight end, and the rest waits

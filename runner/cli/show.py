@@ -2,8 +2,6 @@
 
 import argparse
 
-NAME = "show"
-SUMMARY = "everything about one deployment, and what to do about it"
 DESCRIPTION = """\
 Shows what a deployment deployed, for whom and when; every target with its lifecycle events; for each that failed the
 script, its message and the end of its output; the rollback and its state; and the commands that lead on from here."""

@@ -8,8 +8,6 @@ if TYPE_CHECKING:
 
     from runner.model.status import GroupState, State
 
-NAME = "status"
-SUMMARY = "what every deployment group has, and what wants attention"
 DESCRIPTION = """\
 Shows for every deployment group the revision it has, the deployment that is under way or waits, and the health of its
 hosts; then the changes that are pending or were refused, repositories that cannot be reached, and notifications that

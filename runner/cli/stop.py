@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.cli.follow import Watched
 
-NAME = "stop"
-SUMMARY = "stop a deployment"
 DESCRIPTION = """\
 Stops a deployment: lifecycle events in flight end, nothing more is started, and hosts that were not reached are
 skipped. Whether it is rolled back is for the group's `rollback` settings to say, unless --rollback or --no-rollback

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.cli.follow import Watched
 
-NAME = "sync"
-SUMMARY = "poll every configured repository once, deploy what changed, exit"
 DESCRIPTION = """\
 Polls every repository of the configuration once, deploys what changed, carries on whatever an earlier process left
 unfinished, and ends when nothing is under way any more. Made for cron. A repository that cannot be reached does not

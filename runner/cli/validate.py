@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-NAME = "validate"
-SUMMARY = "check manifests, their AppSpec files and the configuration"
 DESCRIPTION = """\
 Checks every penstock.yaml below PATH and every .penstock/*.yaml in it, the AppSpec files that they name, and
 penstock.toml if it is there; or the one file that PATH is. Prints each mistake as `FILE:LINE PATH: message`, all of

@@ -1,28 +1,43 @@
-"""The verbs, in the order in which `penstock --help` lists them.
+"""The verbs, in the order in which `penstock --help` lists them, each in a file of its own.
 
-Each file has NAME, SUMMARY, DESCRIPTION, EXAMPLE, `declare(parser)` and `run(arguments)`, and imports nothing but the
-standard library before it runs.
+A verb's file has DESCRIPTION, EXAMPLE, `declare(parser)` and `run(arguments)`, and imports nothing but the standard
+library before it runs. Only the verb that is asked for is imported at all.
 """
 
-from runner.cli import (
-    continue_,
-    deploy,
-    init,
-    list_,
-    logs,
-    plan,
-    redeploy,
-    rollback,
-    serve,
-    show,
-    status,
-    stop,
-    sync,
-    validate,
-)
+import argparse
+from importlib import import_module
+from typing import Protocol, cast
 
-VERBS = (
-    *(init, validate, plan, deploy, sync, serve),
-    *(status, list_, show, logs),
-    *(stop, continue_, rollback, redeploy),
-)
+SUMMARIES = {
+    "init": "write a first penstock.yaml, appspec.yml and penstock.toml",
+    "validate": "check manifests, their AppSpec files and the configuration",
+    "plan": "show what deploying this checkout's HEAD would do",
+    "deploy": "deploy this checkout's HEAD, now",
+    "sync": "poll every configured repository once, deploy what changed, exit",
+    "serve": "watch the configured repositories and deploy, until told to stop",
+    "status": "what every deployment group has, and what wants attention",
+    "list": "deployments, newest first",
+    "show": "everything about one deployment, and what to do about it",
+    "logs": "what the scripts of a deployment have printed",
+    "stop": "stop a deployment",
+    "continue": "end the hold or bake that a deployment is in",
+    "rollback": "bring a group back to what it had before a deployment",
+    "redeploy": "deploy again what a group last had successfully, or a deployment's revision",
+}
+
+
+class Verb(Protocol):
+    """What a verb's file holds."""
+
+    DESCRIPTION: str
+    EXAMPLE: str
+
+    def declare(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, arguments: argparse.Namespace) -> int: ...
+
+
+def load(name: str) -> Verb:
+    """The file of a verb; those that Python reserves have an underscore behind."""
+    module = f"{name}_" if name in ("list", "continue") else name
+    return cast(Verb, import_module(f"runner.cli.{module}"))

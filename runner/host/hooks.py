@@ -37,8 +37,7 @@ def _run_one(number: int, found: Scripts, request: Request, layout: Layout, jour
     """Run script *number* until its end is recorded: again from its start, if its keeper was killed."""
     script = found.scripts[number]
     for _ in range(len(journal.script_starts(number)), _MOST_STARTS):
-        for start in journal.script_starts(number)[-1:]:
-            orphans.end(start["pid"], start["ticks"], request.limits.term_grace)
+        _end_orphans(number, request, journal)
         job = keeper.Job(
             number=number,
             is_last=number + 1 == len(found.scripts),
@@ -50,10 +49,17 @@ def _run_one(number: int, found: Scripts, request: Request, layout: Layout, jour
         ended = journal.script_end(number)
         if ended:
             return ended
+    _end_orphans(number, request, journal)
     raise Failure(
         "The executor of script {} was killed {} times; it is not run again.".format(script.location, _MOST_STARTS),
         script=script.location,
     )
+
+
+def _end_orphans(number: int, request: Request, journal: Journal) -> None:
+    """End what the last keeper of script *number* left running when it was killed."""
+    for start in journal.script_starts(number)[-1:]:
+        orphans.end(start["pid"], start["ticks"], request.limits.term_grace)
 
 
 def _keep(job: keeper.Job, request: Request, layout: Layout, journal: Journal, feed: Feed) -> None:

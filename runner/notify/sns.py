@@ -45,6 +45,7 @@ class Sns:
     def send(self, message: Message) -> None:
         """As `Notifier.send`. The body is JSON text; the event is a message attribute, for filter policies."""
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         topic = message.to.removeprefix("sns:")
         try:
@@ -53,6 +54,8 @@ class Sns:
             raise _translated(topic, error.response) from error
         except BotoCoreError as error:  # no network, no credentials (yet): the operator may mend it meanwhile
             raise WorldError(f"SNS could not be reached for {topic}: {error}") from error
+        except ResponseParserError as error:  # a proxy's own page, say
+            raise WorldError(f"what answered for {topic} does not speak as SNS does: {error}") from error
 
     def _client(self, region: str) -> Any:
         with self._lock:

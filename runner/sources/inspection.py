@@ -82,6 +82,8 @@ class _Inspector:
             if member.kind != "folder":
                 raise InvalidRevision(f"{member.name!r} in the bundle would replace the bundle's own folder")
             return
+        if member.kind != "folder" and member.name.endswith(("/", "/.")):
+            raise InvalidRevision(f"{member.name!r} in the bundle is a {member.kind} with the name of a folder")
         self._accept_parents(name)
         self._accept_kind(name, member)
         self._remember(name, "file" if member.kind == "hard link" else member.kind)

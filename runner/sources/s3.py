@@ -184,7 +184,9 @@ def _trouble(error: Exception, url: str) -> WorldError:
         ConnectionError as Unconnected,
     )
     from botocore.exceptions import (
+        FlexibleChecksumError,
         HTTPClientError,
+        IncompleteReadError,
         NoCredentialsError,
         NoRegionError,
         ParamValidationError,
@@ -197,6 +199,8 @@ def _trouble(error: Exception, url: str) -> WorldError:
         return WorldError(f"no AWS region is set for {url}; set AWS_DEFAULT_REGION", retryable=False)
     if isinstance(error, ParamValidationError):
         return WorldError(f"{url} is no address in S3: {error}", retryable=False)
+    if isinstance(error, FlexibleChecksumError | IncompleteReadError):
+        return WorldError(f"{url} arrived damaged: {error}")
     if isinstance(error, Unconnected | HTTPClientError):
         return WorldError(f"S3 cannot be reached for {url}: {error}")
     return WorldError(f"S3 did not give {url}: {error}")

@@ -370,17 +370,16 @@ class Store:
     # The outbox.
 
     def due_messages(self, now: dt.datetime, limit: int) -> list[Message]:
-        """Messages whose time has come, oldest first."""
+        """The oldest message to each destination, where its time has come; oldest first."""
         o = t.outbox.c
         query = sa.select(o.id, o.to, o.event, o.subject, o.body, o.created_at)
         with self._db.read() as tx:
-            rows = tx.execute(query.where(o.status == "Pending", o.next_attempt_at <= now).order_by(o.id).limit(limit))
+            rows = tx.execute(query.where(_is_head(), o.next_attempt_at <= now).order_by(o.id).limit(limit))
             return [Message(**row._mapping) for row in rows]
 
     def next_message_at(self) -> dt.datetime | None:
-        o = t.outbox.c
         with self._db.read() as tx:
-            return tx.execute(sa.select(sa.func.min(o.next_attempt_at)).where(o.status == "Pending")).scalar()
+            return tx.execute(sa.select(sa.func.min(t.outbox.c.next_attempt_at)).where(_is_head())).scalar()
 
     def message_sent(self, message_id: int, at: dt.datetime) -> None:
         same = t.outbox.c.id == message_id
@@ -411,6 +410,12 @@ class Store:
 
     def _group_settings(self, tx: sa.Connection, application: str, group: str) -> GroupSettings:
         return from_json(self._group(tx, application, group).settings, GroupSettings)
+
+
+def _is_head() -> sa.ColumnElement[bool]:
+    """Whether a message is the oldest of its destination that still waits: those behind it wait with it."""
+    o = t.outbox.c
+    return o.id.in_(sa.select(sa.func.min(o.id)).where(o.status == "Pending").group_by(o.to))
 
 
 def _ended(status: DeploymentStatus) -> str:

@@ -28,8 +28,13 @@ _TELLING = {"HEAD", "packed-refs"}
 
 def inotify() -> "BaseObserver":
     """Events from the kernel."""
+    import warnings
+
     from watchdog.observers import Observer
 
+    # watchdog finds nested folders that are made in one go (refs/heads/fix/deep) twice and warns, though it is harmless:
+    # https://github.com/gorakhargosh/watchdog/pull/1278. Where warnings are errors it would stop hearing anything.
+    warnings.filterwarnings("ignore", "Callback with id .* already exists for watch", RuntimeWarning)
     return Observer()
 
 

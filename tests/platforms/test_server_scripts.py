@@ -125,10 +125,13 @@ async def test_a_script_that_kills_itself_failed(machine: Machine) -> None:
 
 
 async def test_a_script_that_kills_its_parent_is_given_up_after_some_attempts(machine: Machine) -> None:
-    outcome = await before_install(machine, 'echo x >> "$PENSTOCK_ROOT/ran"; kill -9 $PPID; sleep 60')
+    outcome = await before_install(
+        machine, 'echo x >> "$PENSTOCK_ROOT/ran"; echo $$ > "$PENSTOCK_ROOT/pid"; kill -9 $PPID; sleep 60'
+    )
     assert not outcome.succeeded
     assert "was killed 5 times" in outcome.diagnostics.message
     assert len((machine.root / "ran").read_text().splitlines()) == 5
+    await until(lambda: not is_alive(machine.root / "pid"))
 
 
 async def test_a_script_that_closes_its_output_is_still_waited_for(machine: Machine) -> None:

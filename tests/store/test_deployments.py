@@ -299,8 +299,29 @@ def test_notifications_are_written_with_what_they_tell(world):
     world.fails = lambda event: event.target == "production-1" and event.event == LAST
     world.push("1", manifest(group("production", triggers=triggers, rollout=ONE_AT_A_TIME)))
     world.settle()
-    told = [message.event for message in world.store.due_messages(world.now, 100)]
+    told = []
+    while due := world.store.due_messages(world.now, 100):
+        told += [message.event for message in due]
+        world.store.message_sent(due[0].id, world.now)
     assert told == ["DeploymentStart", "InstanceFailure", "DeploymentFailure"]
+
+
+def test_a_notification_that_failed_holds_up_those_behind_it_and_nobody_else(world):
+    triggers = tuple(
+        Trigger(to=to, on=("DeploymentStart", "DeploymentSuccess")) for to in ("webhook:ops", "webhook:dev")
+    )
+    world.push("1", manifest(group("production", triggers=triggers)))
+    world.settle()
+    later = world.now + dt.timedelta(minutes=1)
+
+    first, second = world.store.due_messages(world.now, 100)
+    world.store.message_failed(first.id, "refused", later)
+    world.store.message_sent(second.id, world.now)
+
+    assert [(each.to, each.event) for each in world.store.due_messages(world.now, 100)] == [
+        (second.to, "DeploymentSuccess")
+    ]
+    assert [each.id for each in world.store.due_messages(later, 100) if each.to == first.to] == [first.id]
 
 
 def test_a_deployment_without_targets_ended_is_told_nobody(world):

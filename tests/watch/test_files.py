@@ -5,6 +5,7 @@ import datetime as dt
 import errno
 import shutil
 import time
+import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -21,7 +22,7 @@ from watchdog.observers.inotify import InotifyObserver
 
 from runner.config import RepositoryConfig
 from runner.watch.files import FileWatcher
-from runner.watch.folder import may_move_refs
+from runner.watch.folder import inotify, may_move_refs
 
 NEVER = dt.timedelta(hours=1)
 
@@ -206,6 +207,13 @@ async def test_another_failure_of_the_system_is_reported_and_retried(tmp_path: P
         async with watching(shop, **settings) as (seen, _):
             await seen.until({"refs/heads/main": made})
     assert logs[0]["error"].startswith(f"cannot watch {shop}/.git: ")
+
+
+def test_what_watchdog_warns_of_for_nothing_is_no_error() -> None:
+    inotify()
+    warnings.warn(
+        "Callback with id '1' already exists for watch x. It will be Overwritten.", RuntimeWarning, stacklevel=1
+    )
 
 
 def test_only_events_that_may_move_refs_count() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import RepositoryOpenFlag
+from pygit2.enums import FileMode, RepositoryOpenFlag
 
 from runner.errors import WorldError
 from runner.sources.locks import exclusive
@@ -101,17 +101,15 @@ class Mirror:
         self.forget()
 
     def is_sound(self) -> bool:
-        """Whether everything that is kept can be read. Reads the whole mirror: only for when something is wrong."""
+        """Whether everything that is kept is there and can be read. Goes through all of it: only for when something is
+        wrong."""
         try:
             repository = self._reopen()
             for object_id in repository.odb:
                 repository.odb.read(object_id)
-            for name in repository.references:
-                for commit in repository.walk(repository.references[name].peel(pygit2.Commit).id):
-                    len(commit.tree)
-        except (pygit2.GitError, KeyError, ValueError):
+            return all(_is_whole(repository, repository.references[name].target) for name in repository.references)
+        except (pygit2.GitError, KeyError):
             return False
-        return True
 
     def _inode(self) -> int:
         """Changes when somebody, maybe another process, has made the mirror anew."""
@@ -179,6 +177,24 @@ class Mirror:
 def looks_like_damage(error: Exception) -> bool:
     """Whether *error*, met while fetching, may come from what lies in the mirror and not from the network."""
     return isinstance(error, KeyError) or getattr(error, "error_class", None) in _LOCAL
+
+
+def _is_whole(repository: pygit2.Repository, kept: object) -> bool:
+    """Whether the history of *kept* is there down to the last file. Raises what pygit2 raises when it is not."""
+    seen: set[pygit2.Oid] = set()
+    for commit in repository.walk(repository[str(kept)].peel(pygit2.Commit).id):
+        waiting = [commit.tree_id]
+        while waiting:
+            object_id = waiting.pop()
+            if object_id in seen:
+                continue
+            seen.add(object_id)
+            tree = repository[object_id].peel(pygit2.Tree)
+            waiting += [entry.id for entry in tree if entry.filemode == FileMode.TREE]
+            files = (entry.id for entry in tree if entry.filemode not in (FileMode.TREE, FileMode.COMMIT))
+            if not all(each in repository for each in files):
+                return False
+    return True
 
 
 def _bare(path: Path) -> pygit2.Repository:

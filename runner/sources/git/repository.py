@@ -50,7 +50,6 @@ class GitRepository:
             self._bring_or_start_over(commit_id)
             if not self._holds(commit_id):
                 raise self._missing(commit_id)
-            self._tidy(commit_id)
 
     def commit(self, commit_id: str) -> Commit:
         return self._read(commit_id, lambda _, commit: _described(commit))
@@ -160,7 +159,7 @@ class GitRepository:
             raise self._remote.error(error) from error
 
     def _bring(self, commit_id: str) -> None:
-        """Raises what pygit2 raises while it fetches, `WorldError` while it connects."""
+        """Raises `WorldError` while it connects, and what pygit2 raises from then on."""
         repository = self._mirror.open()
         remote = self._remote.connect(repository)
         heads = self._remote.heads(remote)
@@ -173,13 +172,9 @@ class GitRepository:
         if not self._holds(commit_id):
             # the server gives no commit by its ID alone: take everything that it has, maybe a ref builds on it
             self._remote.fetch(self._remote.connect(repository), [f"+{ref}:{KEPT}{at}" for ref, at in heads])
-
-    def _tidy(self, commit_id: str) -> None:
-        try:
-            self._mirror.drop_superseded(commit_id)
+        if self._holds(commit_id):
+            self._mirror.drop_superseded(commit_id)  # walks its history: finds out when part of that was lost
             self._mirror.compact()
-        except _DAMAGE as error:
-            raise self._damaged(error) from error
 
 
 def _described(commit: pygit2.Commit) -> Commit:
