@@ -137,7 +137,8 @@ class Flow:
         if due is not None and not busy:  # while one is busy, its end wakes us
             seconds = min(seconds, max(0.0, (due - self._clock()).total_seconds()))
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+            async with asyncio.timeout(seconds):  # not wait_for: before Python 3.12 that can swallow a cancellation
+                await self._woken.wait()
 
     def _act_or_say_why_not(self, change: Change) -> list[str]:
         log = self._log.bind(repository=change.repository, ref=change.ref, commit=change.commit_id[:10])

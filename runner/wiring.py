@@ -141,7 +141,8 @@ class Runner:
             finally:
                 await _cancelled(posting)
             with suppress(TimeoutError):  # what is not delivered by then waits for the next process
-                await asyncio.wait_for(outbox.flush(), GRACE_FOR_MESSAGES)
+                async with asyncio.timeout(GRACE_FOR_MESSAGES):
+                    await outbox.flush()
         return enough
 
     async def serve(self, listen: str | None, ready: Callable[[str | None], None] = lambda address: None) -> None:

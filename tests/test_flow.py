@@ -179,11 +179,11 @@ class _Objects(AllSources):
 def test_an_object_that_is_not_there_yet_is_waited_for(world: World, tmp_path: Path) -> None:
     sources = _Objects([RepositoryConfig(name="shop", url=str(world.work))], tmp_path / "state")
     world.flow = Flow(world.store, sources, lambda: HOSTS, {}, lambda: world.now)
-    head = world.write({"penstock.yaml": text(more="revision: {s3: {bucket: b, key: '{{ commit.id }}.tgz'}}\n")})
+    head = world.write({"penstock.yaml": text(more="revision: {s3: {bucket: releases, key: '{{ commit.id }}.tgz'}}\n")})
     assert world.see() == []
     status, message = world.message()
     assert status == "Pending"
-    assert f"s3://b/{head}.tgz; waiting for it to be uploaded" in message
+    assert f"s3://releases/{head}.tgz; waiting for it to be uploaded" in message
     sources.there = True
     assert world.see() == []  # not before its time
     world.now += dt.timedelta(seconds=10)
@@ -193,7 +193,7 @@ def test_an_object_that_is_not_there_yet_is_waited_for(world: World, tmp_path: P
 def test_an_object_that_never_comes_is_refused_in_the_end(world: World, tmp_path: Path) -> None:
     sources = _Objects([RepositoryConfig(name="shop", url=str(world.work))], tmp_path / "state")
     world.flow = Flow(world.store, sources, lambda: HOSTS, {}, lambda: world.now)
-    world.write({"penstock.yaml": text(more="revision: {s3: {bucket: b, key: x.tgz}}\n")})
+    world.write({"penstock.yaml": text(more="revision: {s3: {bucket: releases, key: x.tgz}}\n")})
     world.see()
     world.now += WAIT_FOR_OBJECT
     world.see()

@@ -9,6 +9,7 @@ import datetime as dt
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from runner.errors import WorldError
@@ -111,10 +112,9 @@ class Driver:
         seconds = RESYNC
         if wake_at is not None and not self._draining:
             seconds = min(seconds, max(0.0, (wake_at - self._clock()).total_seconds()))
-        try:
-            await asyncio.wait_for(self._woken.wait(), seconds)
-        except TimeoutError:
-            pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # not wait_for: before Python 3.12 that can swallow a cancellation
+                await self._woken.wait()
         self._woken.clear()
 
     async def _glance(self) -> None:

@@ -48,7 +48,7 @@ async def test_a_database_that_cannot_be_read_is_503() -> None:
 
 
 async def test_nothing_else_is_served() -> None:
-    assert (await ask(lambda: {}, "/"))[0] == 404
+    assert (await ask(dict, "/"))[0] == 404
 
 
 async def test_an_address_in_use_is_the_worlds_failure() -> None:

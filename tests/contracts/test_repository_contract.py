@@ -121,8 +121,11 @@ def test_a_commit_knows_its_author_message_and_time(side: Side) -> None:
 
 def test_a_missing_commit_does_not_exist(side: Side) -> None:
     side.push({"a": "1"})
-    with pytest.raises(RevisionDoesNotExist, match=NOBODY):
-        side.repository.fetch(NOBODY)
+    for nobody in (NOBODY, "0123456789abcdef" * 4):
+        with pytest.raises(RevisionDoesNotExist, match=nobody):
+            side.repository.fetch(nobody)
+        with pytest.raises(RevisionDoesNotExist, match=nobody):
+            side.repository.commit(nobody)
 
 
 def test_a_commit_dropped_by_a_force_push_before_we_fetched_does_not_exist(side: Side) -> None:

@@ -106,6 +106,41 @@ def test_names_in_any_bytes_are_kept(origin: Origin) -> None:
     assert list(headers(content)) == [os.fsdecode(b"caf\xe9")]
 
 
+def odd_commit(origin: Origin, *lines: str) -> str:
+    """A commit as no git would write it, and every git reads it."""
+    tree = git("rev-parse", "HEAD^{tree}", cwd=origin.clone)
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
+        cwd=origin.path,
+        input="\n".join((f"tree {tree}", *lines)).encode("latin-1"),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    commit_id = made.stdout.decode().strip()
+    git("update-ref", "refs/heads/odd", commit_id, cwd=origin.path)
+    return commit_id
+
+
+def test_a_message_in_an_unknown_encoding_is_shown_as_well_as_it_goes(origin: Origin, tmp_path: Path) -> None:
+    origin.commit({"a": "1"})
+    who = "Ad\xe9 <ada@example.com> 1000 +0000"
+    commit_id = odd_commit(origin, f"author {who}", f"committer {who}", "encoding bogus", "", "caf\xe9")
+    repository = open_(origin, tmp_path / "mirror")
+    repository.fetch(commit_id)
+    commit = repository.commit(commit_id)
+    assert (commit.author, commit.message) == ("Ad\ufffd <ada@example.com>", "caf\ufffd")
+
+
+def test_an_impossible_time_is_the_commits_fault(origin: Origin, tmp_path: Path) -> None:
+    origin.commit({"a": "1"})
+    who = "Ada <ada@example.com> 99999999999999 +0000"
+    commit_id = odd_commit(origin, f"author {who}", f"committer {who}", "", "late")
+    repository = open_(origin, tmp_path / "mirror")
+    repository.fetch(commit_id)
+    with pytest.raises(InvalidRevision, match="impossible time"):
+        repository.commit(commit_id)
+
+
 @pytest.mark.parametrize("name", [b"..", b".git", b"a/b"])
 def test_a_tree_with_a_name_that_no_honest_tree_has_is_refused(origin: Origin, name: bytes) -> None:
     origin.commit({"a": "1"})

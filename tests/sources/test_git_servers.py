@@ -153,6 +153,12 @@ def test_a_password_in_the_url_works_and_is_never_shown(shop: Shop, private_http
         assert "//***@" in message
 
 
+def test_a_token_in_the_url_is_never_shown(private_http: HttpServer, open_: Open) -> None:
+    message = said(open_(f"{private_http.url}/shop.git".replace("//", "//s3cret-Word@")).heads)
+    assert "access refused; tried the user name and password in the address" in message
+    assert no_secret(message)
+
+
 def test_a_missing_secret_is_the_users_mistake(private_http: HttpServer, open_: Open) -> None:
     with pytest.raises(UserError, match="SHOP_NOWHERE"):
         open_(f"{private_http.url}/shop.git", username="ada", password="env:SHOP_NOWHERE").heads()

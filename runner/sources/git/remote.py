@@ -100,7 +100,7 @@ class _Callbacks(pygit2.RemoteCallbacks):
 
     def credentials(self, url: str, username_from_url: str | None, allowed_types: CredentialType) -> _Credential:
         """The next thing to try. libgit2 asks again when one was refused; unanswered it would ask for ever."""
-        user = username_from_url or self._own.username or getpass.getuser()
+        user = username_from_url or self._own.username or _own_name()
         if allowed_types == CredentialType.USERNAME:
             return pygit2.Username(user)
         if self._offers is None:
@@ -134,7 +134,7 @@ class _Callbacks(pygit2.RemoteCallbacks):
         if os.environ.get("SSH_AUTH_SOCK"):
             yield "the ssh agent's keys", pygit2.KeypairFromAgent(user)
         for name in DEFAULT_KEYS:
-            if (path := Path.home() / ".ssh" / name).exists():
+            if (path := Path("~/.ssh").expanduser() / name).exists():
                 yield self._key(user, path, "")
 
     def _key(self, user: str, path: Path, passphrase: str) -> _Offer:
@@ -143,14 +143,25 @@ class _Callbacks(pygit2.RemoteCallbacks):
         return f"the key {path}", pygit2.Keypair(user, None, str(path), passphrase)
 
     def _refused(self) -> WorldError:
+        if "@" in urlsplit(self._url).netloc and not _is_ssh(self._url):
+            self._offered.insert(0, "the user name and password in the address")
         if self._offered:
             return self._trouble(f"access refused; tried {', '.join(self._offered)}")
         return self._trouble("asks who we are, and nothing to answer is configured (`credentials` of the repository)")
 
 
 def redacted(text: str) -> str:
-    """*text* without the user names and passwords of URLs in it."""
-    return re.sub(r"(?<=://)[^/@\s]*:[^/\s]*@", "***@", text)
+    """*text* without the passwords in URLs; of web addresses without the user names too, for they may be tokens."""
+    text = re.sub(r"(https?://)[^/\s]*@", r"\1***@", text)
+    return re.sub(r"(://)[^/\s]*:[^/\s]*@", r"\1***@", text)
+
+
+def _own_name() -> str:
+    """As ssh has it. Containers often run as a number that has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "git"
 
 
 def _prepare(ca_file: str | None) -> None:

@@ -19,7 +19,7 @@ from runner.sources.git.remote import Remote
 T = TypeVar("T")
 
 LONGEST_MANIFEST = 1024 * 1024  # bytes
-_MANIFEST = re.compile(r"(?:.*/)?penstock\.yaml|\.penstock/[^/]+\.yaml")
+_MANIFEST = re.compile(r"(?:.*/)?penstock\.yaml|\.penstock/[^/]+\.yaml", re.DOTALL)
 _DAMAGE = (pygit2.GitError, KeyError)
 
 
@@ -100,7 +100,7 @@ class GitRepository:
 
     def _holds(self, commit_id: str) -> bool:
         try:
-            return isinstance(self._mirror.open().get(commit_id), pygit2.Commit)
+            return len(commit_id) == 40 and isinstance(self._mirror.open().get(commit_id), pygit2.Commit)
         except _DAMAGE:
             return False
 
@@ -178,18 +178,35 @@ class GitRepository:
 
 
 def _described(commit: pygit2.Commit) -> Commit:
-    offset = dt.timezone(dt.timedelta(minutes=commit.commit_time_offset))
-    return Commit(
-        id=str(commit.id),
-        author=f"{commit.author.name} <{commit.author.email}>",
-        message=commit.message,
-        time=dt.datetime.fromtimestamp(commit.commit_time, offset).isoformat(),
-    )
+    """Anybody can write anything into a commit, an unknown encoding or the year 3170843 too."""
+    try:
+        offset = dt.timezone(dt.timedelta(minutes=commit.commit_time_offset))
+        time = dt.datetime.fromtimestamp(commit.commit_time, offset).isoformat()
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidRevision(f"commit {commit.id} has an impossible time: {error}") from error
+    name, email = (_decoded(raw, "utf-8") for raw in (commit.author.raw_name, commit.author.raw_email))
+    message = _decoded(commit.raw_message, commit.message_encoding or "utf-8")
+    return Commit(id=str(commit.id), author=f"{name} <{email}>", message=message, time=time)
+
+
+def _decoded(raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode(encoding, errors="replace")
+    except (LookupError, UnicodeError):
+        return raw.decode(errors="replace")
 
 
 def _manifests(repository: pygit2.Repository, commit: pygit2.Commit) -> dict[str, str]:
     found = (node for node in trees.walk(repository, commit.tree) if node.is_file and _MANIFEST.fullmatch(node.path))
-    return {node.path: _text(repository, node) for node in found}
+    return {_shown(node): _text(repository, node) for node in found}
+
+
+def _shown(node: trees.Node) -> str:
+    try:
+        node.path.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"the path of the manifest {node.path!r} is not UTF-8; rename its folder") from error
+    return node.path
 
 
 def _text(repository: pygit2.Repository, node: trees.Node) -> str:
