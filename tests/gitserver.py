@@ -95,6 +95,8 @@ class HttpServer:
     url: str
     requests: list[str] = field(default_factory=list)
     stop_after: int | None = None
+    redirect_to: str | None = None  # send everybody there instead
+    authorizations: list[str] = field(default_factory=list)  # every secret that was shown to it
     silent: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
 
@@ -155,7 +157,12 @@ class _Bridge(http.server.BaseHTTPRequestHandler):
     def _answer(self) -> None:
         server: Any = self.server
         server.described.requests.append(f"{self.command} {self.path}")
+        if shown := self.headers.get("Authorization"):
+            server.described.authorizations.append(shown)
         body = self._body()
+        if server.described.redirect_to:
+            self._send(301, [("Location", server.described.redirect_to + self.path)], b"")
+            return
         if server.user and self.headers.get("Authorization") != _basic(*server.user):
             self._send(401, [("WWW-Authenticate", 'Basic realm="git"')], b"who are you?")
             return

@@ -36,19 +36,29 @@ def end(forge: Forge, pid: int) -> int:
     return forge.wait(pid)
 
 
+def hold(site: Site) -> None:
+    """Scripts on staging-1 begin, and do not end before `release`."""
+    (site.hosts / "staging-1/held").touch()
+
+
+def release(site: Site) -> None:
+    (site.hosts / "staging-1/held").unlink()
+
+
 def begun(site: Site, host: str) -> list[str]:
     return [line.split()[0] for line in site.records()[host] if " begins " in line]
 
 
 def test_sigterm_lets_the_event_in_flight_end_and_the_next_process_goes_on(forge: Forge, site: Site) -> None:
-    (site.hosts / "staging-1" / "slow").touch()
+    hold(site)
     site.commit()
     pid = serve(forge, site)
     wait_until(lambda: begun(site, "staging-1"), "the first script", log=site.log)
-    assert end(forge, pid) == 0
+    os.kill(pid, signal.SIGTERM)
+    release(site)
+    assert forge.wait(pid) == 0
     assert site.records()["staging-1"][-1].startswith("BeforeInstall ends")
     assert ("InProgress",) not in site.query("SELECT event_status FROM targets")
-    (site.hosts / "staging-1" / "slow").unlink()
     pid = serve(forge, site)
     wait_until(lambda: site.settled(2), "the rest", log=site.log)
     assert begun(site, "staging-1") == ["BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"]
@@ -65,12 +75,13 @@ def test_a_second_server_on_the_same_state_folder_is_refused_and_named(forge: Fo
 
 
 def test_a_stop_from_another_process_is_carried_out(forge: Forge, site: Site) -> None:
-    (site.hosts / "staging-1" / "slow").touch()
+    hold(site)
     site.commit()
     pid = serve(forge, site)
     wait_until(lambda: begun(site, "staging-1"), "the first script", log=site.log)
     (staging,) = site.query("SELECT id FROM deployments WHERE group_name = 'staging'")[0]
     penstock(site, "stop", staging)
+    release(site)
     wait_until(lambda: site.settled(2), "the stop", log=site.log)
     assert {row[0] for row in site.query("SELECT status FROM deployments")} == {"Stopped"}
     assert begun(site, "staging-1") == ["BeforeInstall"]
@@ -162,7 +173,7 @@ class SmallDisk:
 def test_a_full_disk_is_named_and_nothing_recorded_is_lost(site: Site) -> None:
     """The disk fills up while a rollout is under way; when there is room again, it goes on to its end."""
     disk = SmallDisk(site.state, "size=3m")
-    (site.hosts / "staging-1" / "slow").touch()
+    hold(site)
     site.commit()
     python = [sys.executable, "-m", "runner", *site.argv("serve")]
     with site.log.open("w") as log:
@@ -170,10 +181,10 @@ def test_a_full_disk_is_named_and_nothing_recorded_is_lost(site: Site) -> None:
     try:
         wait_until(lambda: begun(site, "staging-1"), "the first script", log=site.log)
         disk.run("sh", "-c", f"cat /dev/zero > {site.state}/filler")
+        release(site)
         wait_until(lambda: "is full" in site.log.read_text(), "the message", log=site.log)
         assert server.poll() is None
         disk.run("rm", f"{site.state}/filler")
-        (site.hosts / "staging-1" / "slow").unlink()
         wait_until(lambda: (site.hosts / "production-2/srv/shop/version").exists(), "the end", log=site.log)
         wait_until(lambda: len(begun(site, "production-2")) == 4, "the last script", log=site.log)
         time.sleep(0.2)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from gitserver import HttpServer, Origin, Shop, git, http_server
+from waiting import until
 
 from runner.config import RepositoryConfig
 from runner.errors import WorldError
@@ -32,12 +33,13 @@ def fetching(url: str, folder: Path, commit_id: str) -> "subprocess.Popen[bytes]
     return subprocess.Popen([sys.executable, "-c", FETCH, url, str(folder), commit_id])
 
 
-def test_a_process_killed_in_the_middle_of_the_first_fetch_poisons_nothing(shop: Shop, tmp_path: Path) -> None:
+async def test_a_process_killed_in_the_middle_of_the_first_fetch_poisons_nothing(shop: Shop, tmp_path: Path) -> None:
     folder = tmp_path / "mirrors" / "shop.git"
     with http_server(shop.folder) as server:
         server.stop_after = 50_000
         process = fetching(f"{server.url}/shop.git", folder, shop.second)
         assert server.silent.wait(timeout=60)
+        await until(lambda: any((folder / "objects" / "pack").iterdir()))  # half a pack
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         server.stop_after = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pygit2
 import pytest
-from gitserver import PASSPHRASE, Authority, HttpServer, Shop, SshServer, git
+from gitserver import PASSPHRASE, Authority, HttpServer, Shop, SshServer, git, http_server
 
 from runner.config import Credentials, RepositoryConfig
 from runner.errors import RevisionDoesNotExist, UserError, WorldError
@@ -157,6 +157,18 @@ def test_a_token_in_the_url_is_never_shown(private_http: HttpServer, open_: Open
     message = said(open_(f"{private_http.url}/shop.git".replace("//", "//s3cret-Word@")).heads)
     assert "access refused; tried the user name and password in the address" in message
     assert no_secret(message)
+
+
+@pytest.mark.parametrize("userinfo", ["", "ada:s3cret-Word@"])
+def test_a_password_is_not_given_to_a_server_that_we_are_redirected_to(
+    shop: Shop, private_http: HttpServer, open_: Open, password: str, userinfo: str
+) -> None:
+    private_http.authorizations.clear()
+    with http_server(shop.folder) as first:
+        first.redirect_to = private_http.url.replace("127.0.0.1", "localhost")
+        repository = open_(first.url.replace("//", f"//{userinfo}") + "/shop.git", username="ada", password=password)
+        assert f"redirected to {first.redirect_to}/shop.git" in said(repository.heads)
+    assert private_http.authorizations == []
 
 
 def test_a_missing_secret_is_the_users_mistake(private_http: HttpServer, open_: Open) -> None:

@@ -100,6 +100,7 @@ class _Callbacks(pygit2.RemoteCallbacks):
 
     def credentials(self, url: str, username_from_url: str | None, allowed_types: CredentialType) -> _Credential:
         """The next thing to try. libgit2 asks again when one was refused; unanswered it would ask for ever."""
+        self._refuse_strangers(url)
         user = username_from_url or self._own.username or _own_name()
         if allowed_types == CredentialType.USERNAME:
             return pygit2.Username(user)
@@ -116,6 +117,17 @@ class _Callbacks(pygit2.RemoteCallbacks):
             return True
         name = host.decode(errors="replace")
         raise self._trouble(_unknown_host_key(self._url, name) if _is_ssh(self._url) else _untrusted(name))
+
+    def _refuse_strangers(self, url: str) -> None:
+        """libgit2 follows a redirection to another server and would give that one our password."""
+        if _is_ssh(self._url):
+            return
+        asked, own = urlsplit(url), urlsplit(self._url)
+        upgraded = asked.hostname == own.hostname and (own.scheme, asked.scheme) == ("http", "https")
+        if (asked.scheme, asked.hostname, asked.port) != (own.scheme, own.hostname, own.port) and not upgraded:
+            raise self._trouble(
+                f"redirected to {redacted(url)}, which asks who we are; if you trust it, configure that address instead"
+            )
 
     def _all_offers(self, user: str, allowed: CredentialType) -> Iterator[_Offer]:
         own = self._own

@@ -1,0 +1,29 @@
+"""What the figures were measured on; they mean little elsewhere."""
+
+import datetime as dt
+import os
+import platform
+import re
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("penstock", "msgspec", "sqlalchemy", "pygit2", "jsonschema-rs", "jinja2", "pyyaml")
+
+
+def described() -> str:
+    """A line about the machine, and one about the versions."""
+    cores = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    load = os.getloadavg()[0]
+    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    return (
+        f"{dt.date.today().isoformat()}: {cores} cores ({_model()}), {memory:.0f} GiB, Linux {platform.release()}, "
+        f"load {load:.1f} before the start\nPython {platform.python_version()}, git {git}, {versions}"
+    )
+
+
+def _model() -> str:
+    found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()
