@@ -150,8 +150,8 @@ def _database(file: Path, hosts: int) -> sqlite3.Connection:
 
 
 def _write(database: sqlite3.Connection, hosts: list[tuple[str]]) -> None:
-    at, digest = NOW.isoformat(), "0" * 64
-    journal = f"INSERT INTO journal VALUES (NULL, 'd', 1, '{at}', 'an event', ?, 'Install', 1, '{{}}', '{digest}', '{digest}')"
+    at, hashes = NOW.isoformat(), f"'{64 * '0'}', '{64 * '0'}'"
+    journal = f"INSERT INTO journal VALUES (NULL, 'd', 1, '{at}', 'an event', ?, 'Install', 1, '{{}}', {hashes})"
     ended = f"UPDATE lifecycle_events SET status = 'Succeeded', ended_at = '{at}', diagnostics = '{{}}'"
     moved = f"UPDATE targets SET event = 1, event_status = 'InProgress', attempt = 1, updated_at = '{at}'"
     database.execute("BEGIN IMMEDIATE")

@@ -19,7 +19,7 @@ def described() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
     return (
-        f"{dt.date.today().isoformat()}: {cores} cores ({_model()}), {memory:.0f} GiB, Linux {platform.release()}, "
+        f"{dt.datetime.now(dt.UTC):%Y-%m-%d}: {cores} cores ({_model()}), {memory:.0f} GiB, Linux {platform.release()}, "
         f"load {load:.1f} before the start\nPython {platform.python_version()}, git {git}, {versions}"
     )
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from benchmarks.cpu import Counted
-from benchmarks.measure import Sample, Table, in_turns
+from benchmarks.measure import Sample, Table, Take, in_turns
 from benchmarks.site import Site, folder
 
 RUNS = 7
@@ -24,7 +24,7 @@ def measure(runs: int, *, small: bool = False) -> Table:
         site = Site(place, hosts=4 if small else 100, hook=HOOK, hooked=HOOKED)
         floor = Floor(site, place / "floor")
         with site.served() as server:
-            takes = [
+            takes: list[Take] = [
                 lambda: {SCRIPTS: floor.take(install=False)},
                 lambda: {FLOOR: floor.take(install=True)},
                 lambda: {CASE: _rolled_out(site, server)},
@@ -37,7 +37,7 @@ def measure(runs: int, *, small: bool = False) -> Table:
         "from the creation of the deployment to its completion. The floor is one process that starts the same scripts "
         "by posix_spawn, all hosts side by side, each script as soon as the host's last has ended, output straight "
         "into a file per host; in between it copies the revision to the host (shutil.copytree), and its files from "
-        "there to where they belong.",
+        "there to where they belong. Each row is compared with the one above it.",
         rows=rows,
         floors={FLOOR: SCRIPTS, CASE: FLOOR},
         counts={

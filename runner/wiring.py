@@ -90,6 +90,7 @@ class Runner:
     def sources(self) -> "AllSources":
         from runner.sources.all import AllSources
 
+        self.store  # noqa: B018 - makes the state folder, private
         return AllSources(self.repositories, self.folder)
 
     @cached_property
@@ -140,10 +141,20 @@ class Runner:
                 await driving
             finally:
                 await _cancelled(posting)
-            with suppress(TimeoutError):  # what is not delivered by then waits for the next process
-                async with asyncio.timeout(GRACE_FOR_MESSAGES):
-                    await outbox.flush()
+            if enough:
+                await self._deliver_the_rest(outbox)
         return enough
+
+    async def _deliver_the_rest(self, outbox: "Outbox") -> None:
+        """Give notifications a moment, retries included; what is not delivered by then waits for the next process."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_FOR_MESSAGES):
+                while (due := await asyncio.to_thread(self.store.next_message_at)) is not None:
+                    wait = (due - now()).total_seconds()
+                    if wait > GRACE_FOR_MESSAGES:
+                        return
+                    await asyncio.sleep(max(0.0, wait))
+                    await outbox.flush()
 
     async def serve(self, listen: str | None, ready: Callable[[str | None], None] = lambda address: None) -> None:
         """Watch, act, drive, notify and listen until SIGTERM or SIGINT. Must be called inside `driving`.

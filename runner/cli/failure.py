@@ -10,8 +10,6 @@ from pathlib import Path
 from runner.cli import exits
 from runner.errors import InvalidFiles, UserError, WorldError
 
-_REPORT_TO = "https://penstock.readthedocs.io"
-
 
 def report(error: Exception, arguments: argparse.Namespace) -> int:
     """Say what went wrong; returns the exit status."""
@@ -38,7 +36,7 @@ def _bug(error: Exception, arguments: argparse.Namespace) -> int:
         what = "what the same command prints with --verbose"
     print(
         f"penstock: this is a bug in Penstock: {type(error).__name__}: {error}\n"
-        f"penstock: nothing recorded is lost. Please report the command and {what} ({_REPORT_TO})",
+        f"penstock: nothing recorded is lost. Please report the command and {what}",
         file=sys.stderr,
     )
     return exits.OUR_BUG

@@ -64,9 +64,9 @@ def _verdict(candidate: Waiting, now: dt.datetime) -> ErrorInformation | tuple[s
     if before is None:
         return None
     if before.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED):
-        return ErrorInformation(code="DEPENDENCY", message=f"{before.id} to {before.group} {before.status.lower()}")
+        return ErrorInformation(code="DEPENDENCY", message=f"{before.id} in {before.group} {before.status.lower()}")
     if before.status is not DeploymentStatus.SUCCEEDED or before.completed_at is None:
-        return f"{before.id} to {before.group}", None
+        return f"{before.id} in {before.group}", None
     baked_at = before.completed_at + before.bake
     if now >= baked_at or candidate.continue_requested:
         return None

@@ -89,7 +89,7 @@ def test_waits_holds_and_wishes(world: World) -> None:
     world.store.request_stop(production, world.now, rollback=False)
     world.settle()
     assert told(world)[2:] == [
-        "00:00:01 B shop/production waits for A to staging",
+        "00:00:01 B shop/production waits for A in staging",
         "00:00:01 A shop/staging started: 2 hosts, held",
         "00:00:01 A shop/staging holds for 5m, until 00:05:01",
         "00:00:01 A shop/staging continue requested",

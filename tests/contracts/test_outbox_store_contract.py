@@ -1,20 +1,37 @@
 """What every store of an outbox promises: the heads of all destinations, and nothing lost."""
 
 import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fakes.outbox_store import NOON, FakeOutboxStore, message
+from store_cases import World
 
 from runner.ports import Message, OutboxStore
+from runner.store.tables import outbox
 
 OPS, DEV = "webhook:ops", "webhook:dev"
 MINUTE = dt.timedelta(minutes=1)
 
 
-@pytest.fixture
-def store() -> OutboxStore:
+MESSAGES = (message(1, OPS), message(2, OPS), message(3, DEV), message(4, OPS))
+
+
+@pytest.fixture(params=["fake", "real"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OutboxStore]:
     """Messages 1 and 2 to ops, 3 to dev, 4 to ops."""
-    return FakeOutboxStore(message(1, OPS), message(2, OPS), message(3, DEV), message(4, OPS))
+    if request.param == "fake":
+        yield FakeOutboxStore(*MESSAGES)
+        return
+    world = World(tmp_path)
+    deployment = world.push("1")[0]
+    with world.store._db.write() as tx:
+        for each in MESSAGES:
+            fields = {name: getattr(each, name) for name in each.__struct_fields__}
+            tx.execute(outbox.insert().values(deployment_id=deployment, next_attempt_at=each.created_at, **fields))
+    yield world.store
+    world.store.close()
 
 
 def ids(messages: list[Message]) -> list[int]:

@@ -33,7 +33,7 @@ def test_of_those_that_wait_only_the_newest_runs():
 
 def test_it_waits_for_the_group_before():
     verdict = admit([Waiting(id="a", predecessor=before(DeploymentStatus.IN_PROGRESS))], None, NOW)
-    assert verdict.waits == {"a": ("d-STAGING to staging", None)}
+    assert verdict.waits == {"a": ("d-STAGING in staging", None)}
 
 
 def test_it_waits_for_the_bake_and_knows_until_when():
@@ -54,7 +54,7 @@ def test_a_failed_predecessor_ends_it():
     for status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED):
         verdict = admit([Waiting(id="a", predecessor=before(status))], None, NOW)
         assert verdict.ended["a"].code == "DEPENDENCY"
-        assert f"d-STAGING to staging {status.lower()}" in verdict.ended["a"].message
+        assert f"d-STAGING in staging {status.lower()}" in verdict.ended["a"].message
 
 
 def test_what_replaced_it_before_it_had_baked_supersedes_it():

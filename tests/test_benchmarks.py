@@ -1,0 +1,43 @@
+"""The benchmarks still work. How fast anything is, is no test's business."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# As `python -m benchmarks` does, but with the checkout last on the path: the program that is installed is measured.
+RUN = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module('benchmarks', run_name='__main__')"
+
+
+def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-W", "error", "-c", RUN, str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "cases"),
+    [
+        ("commit_to_event", ["spawn of the script", "script running: after event intended"]),
+        ("rollout_100", ["the scripts alone", "scripts and files", "penstock serve"]),
+        ("validate", ["python -c pass", "penstock --help", "penstock validate, in a git checkout"]),
+        ("decide", ["20 hosts, 20 results a transaction"]),
+    ],
+)
+def test_a_benchmark_of_a_tiny_size_prints_its_cases_in_a_table(name: str, cases: list[str]) -> None:
+    done = benchmarks(name, "--small", "--runs", "1")
+    assert done.returncode == 0, done.stderr
+    machine, _, table = done.stdout.partition(f"### {name}")
+    assert "cores" in machine
+    assert "penstock" in machine
+    first_cells = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
+    assert first_cells[0] == "case"
+    assert set(cases) <= set(first_cells[2:])
+
+
+def test_an_unknown_benchmark_is_refused_and_the_known_ones_are_named() -> None:
+    done = benchmarks("warp_speed")
+    assert done.returncode == 2
+    assert "there is no benchmark warp_speed" in done.stderr
+    assert "rollout_100" in done.stderr
