@@ -1,7 +1,6 @@
 """Finding the files that `penstock validate` checks, and checking them."""
 
 import contextlib
-import dataclasses
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -134,7 +133,7 @@ class _Checking:
         try:
             manifests = manifest.read(texts, STAND_IN)
         except InvalidFiles as error:
-            self.mistakes += [dataclasses.replace(each, file=self._shown(each.file)) for each in error.mistakes]
+            self.mistakes += [each._replace(file=self._shown(each.file)) for each in error.mistakes]
             wrong = {each.file for each in error.mistakes}
             manifests = manifest.read({name: text for name, text in texts.items() if name not in wrong}, STAND_IN)
         for each in manifests:
