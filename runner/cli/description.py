@@ -130,7 +130,8 @@ def next_steps(described: Description, rollback: Deployment | None) -> Iterator[
     if rollback is not None:
         yield f"penstock show {rollback.id}", f"the rollback, {rollback.status}"
     if deployment.status is DeploymentStatus.SUCCEEDED:
-        yield f"penstock rollback {deployment.id}", "bring the group back to what it had before"
+        if deployment.previous_revision not in (None, deployment.revision):
+            yield f"penstock rollback {deployment.id}", "bring the group back to what it had before"
         return
     yield f"penstock redeploy {deployment.id}", "try the same revision again"
     if rollback is None and deployment.previous_revision:

@@ -30,8 +30,11 @@ def console() -> "Console":
     """Standard output."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else _WIDE
-    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    # rich takes the width of a dumb terminal for 80 columns unless the height is given too
+    width, height = (None, None) if sys.stdout.isatty() else (_WIDE, 25)
+    return Console(
+        file=sys.stdout, width=width, height=height, highlight=False, markup=False, emoji=False, soft_wrap=True
+    )
 
 
 def status(word: str) -> Text:
