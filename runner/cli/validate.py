@@ -27,7 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         from runner.model.value import to_json
 
-        print(to_json(checked._asdict()))
+        kinds = {"mistakes": checked.mistakes, "warnings": checked.warnings}
+        print(to_json({"files": checked.files} | {kind: [m._asdict() for m in found] for kind, found in kinds.items()}))
     else:
         for warning in checked.warnings:
             print(f"{warning} (warning)")
