@@ -73,6 +73,7 @@ class Progress:
         only: Callable[[], Collection[str]] | None = None,
     ) -> None:
         self._store, self._last, self._only = store, since, only
+        self._seen = -1  # the store's version at the last look
         self._board = Board()
         self._view = view(self._board)
 
@@ -90,13 +91,7 @@ class Progress:
 
     async def look(self) -> None:
         """Show what has happened since the last look."""
-        entries = await asyncio.to_thread(self._store.journal_after, self._last, AT_ONCE)
-        shown = []
-        for entry in entries:
-            self._last = entry.id
-            if self._only is None or entry.deployment_id in self._only():
-                await asyncio.to_thread(self._take, entry)
-                shown.append(entry)
+        shown = await asyncio.to_thread(self._news)
         self._quietly(lambda: self._view.show(shown) if shown else None)
         self._quietly(self._view.tick)
         for over in [rollout.id for rollout in self._board.rollouts.values() if rollout.is_over]:
@@ -109,6 +104,22 @@ class Progress:
                 await self.look()
         finally:
             self._quietly(self._view.close)
+
+    def _news(self) -> list[Entry]:
+        """What was written since the last look and concerns us, taken into the board."""
+        version = self._store.version()
+        if version == self._seen:
+            return []  # nobody has written anything
+        entries = self._store.journal_after(self._last, AT_ONCE)
+        if len(entries) < AT_ONCE:
+            self._seen = version
+        shown = []
+        for entry in entries:
+            self._last = entry.id
+            if self._only is None or entry.deployment_id in self._only():
+                self._take(entry)
+                shown.append(entry)
+        return shown
 
     def _take(self, entry: Entry) -> None:
         if entry.deployment_id not in self._board.rollouts:
