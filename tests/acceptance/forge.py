@@ -16,14 +16,13 @@ from typing import Any
 
 
 def import_everything() -> None:
-    import runner.sources.all
-
     import runner.cli.main
     import runner.execute.driver
     import runner.flow
     import runner.notify.outbox
     import runner.notify.router
     import runner.platforms.server.platform
+    import runner.sources.all
     import runner.store.migrations
     import runner.store.store
     import runner.watch.files
