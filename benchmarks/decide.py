@@ -20,7 +20,7 @@ from runner.model.work import Action, EventEnded, Prepared, Result, RunEvent
 from runner.plan.lifecycle import server_in_place
 from runner.store.store import Store
 
-RUNS = 3
+RUNS = 5
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ADVANCES = 20  # of a small batch; a whole rollout would measure the same for longer
 ALL_AT_ONCE = MinimumHealthyHosts(type="HOST_COUNT", value=0)

@@ -22,6 +22,7 @@ from runner.plan.targets import choose
 from runner.ports import Clock, FlowStore, Repository, Sources
 from runner.render import appspec, manifest
 from runner.render.context import Context
+from runner.threads import in_thread
 
 WAIT_FOR_OBJECT = dt.timedelta(hours=1)  # a build may upload its bundle after the commit was pushed
 FIRST_PAUSE, LONGEST_PAUSE = dt.timedelta(seconds=5), dt.timedelta(minutes=5)
@@ -76,7 +77,9 @@ class Flow:
         def one_after_the_other(changes: list[Change]) -> list[str]:
             return [made for change in changes for made in self._act_or_say_why_not(change)]
 
-        acted = await asyncio.gather(*(asyncio.to_thread(one_after_the_other, each) for each in by_repository.values()))
+        acted = await asyncio.gather(
+            *(in_thread(partial(one_after_the_other, each)) for each in by_repository.values())
+        )
         return [made for each in acted for made in each]
 
     def act(self, change: Change) -> list[str]:
@@ -128,7 +131,7 @@ class Flow:
             appspec.parse(text, path)
 
     async def _act_in_thread(self, change: Change, made: Callable[[], None]) -> None:
-        if await asyncio.to_thread(self._act_or_say_why_not, change):
+        if await in_thread(partial(self._act_or_say_why_not, change)):
             made()
         self._woken.set()
 

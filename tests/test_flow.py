@@ -2,14 +2,17 @@
 
 import asyncio
 import datetime as dt
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from local_git import commit, git, new_repository
 from store_cases import EVENTS
+from waiting import until
 
 from runner.config import RepositoryConfig
-from runner.errors import RevisionDoesNotExist
+from runner.errors import RevisionDoesNotExist, WorldError
 from runner.flow import WAIT_FOR_OBJECT, Flow
 from runner.model.revision import S3Location, S3Revision
 from runner.model.target import Host
@@ -221,3 +224,36 @@ async def test_the_flow_acts_as_soon_as_something_is_observed(world: World) -> N
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert len(world.store.deployments()) == 1
+
+
+class _Hanging:
+    """A repository whose server never answers."""
+
+    def __init__(self, released: threading.Event) -> None:
+        self._released = released
+
+    def fetch(self, commit_id: str) -> None:
+        self._released.wait(60)
+        raise WorldError("no answer")
+
+
+async def test_servers_that_never_answer_hold_up_nobody_else(world: World) -> None:
+    head = world.write({"penstock.yaml": text(), "appspec.yml": APPSPEC})
+    released, made = threading.Event(), asyncio.Event()
+
+    class Sources(AllSources):
+        def repository(self, name: str) -> Any:
+            return super().repository(name) if name == "shop" else _Hanging(released)
+
+    sources = Sources([RepositoryConfig(name="shop", url=str(world.work))], world.work.parent / "state")
+    flow = Flow(world.store, sources, lambda: HOSTS, {}, lambda: world.now)
+    running = asyncio.create_task(flow.run(made.set))
+    for number in range(40):
+        await asyncio.to_thread(flow.observe, f"hangs-{number}", {"refs/heads/main": "a" * 40}, "poll")
+    await asyncio.to_thread(flow.observe, "shop", {"refs/heads/main": head}, "poll")
+    await asyncio.wait_for(made.wait(), 10)
+    released.set()
+    await until(lambda: not flow._acting)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [each.application for each in world.store.deployments()] == ["web"]

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from runner.errors import WorldError
@@ -19,6 +20,7 @@ from runner.model.deployment import Deployment, ErrorInformation
 from runner.model.target import Diagnostics, Host
 from runner.model.work import Action, Advance, EventEnded, PreparationFailed, Prepare, Prepared, Result, RunEvent
 from runner.ports import Clock, DriverStore, Logs, Platform
+from runner.threads import in_thread
 
 T = TypeVar("T")
 
@@ -151,7 +153,7 @@ class Driver:
         give_up_at, pause = self._clock() + PREPARE_FOR, 1.0
         while True:
             try:
-                return await asyncio.to_thread(self._prepare, deployment)
+                return await in_thread(partial(self._prepare, deployment))
             except WorldError as error:
                 if self._draining:
                     return None

@@ -5,9 +5,15 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 
-def newest_tag(tags: Iterable[str]) -> str | None:
-    """The highest of *tags* when runs of digits count as numbers (v1.10 after v1.9); None of none."""
-    return max(tags, key=_version_key, default=None)
+def newest_tags(tags: Iterable[str]) -> set[str]:
+    """The highest of each family of *tags*: those alike up to their first digit, such as `web-v` and `api-v`.
+
+    Runs of digits count as numbers: v1.10 comes after v1.9.
+    """
+    families: dict[str, list[str]] = {}
+    for tag in tags:
+        families.setdefault(re.split(r"\d", tag, maxsplit=1)[0], []).append(tag)
+    return {max(family, key=_version_key) for family in families.values()}
 
 
 def _version_key(tag: str) -> list[tuple[int, int, str]]:

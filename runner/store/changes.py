@@ -7,14 +7,14 @@ import sqlalchemy as sa
 
 from runner.model.change import Change, SeenBy
 from runner.model.status import ChangeState, ChangeStatus
-from runner.plan.refs import newest_tag
+from runner.plan.refs import newest_tags
 from runner.store import tables as t
 
 
 def observe(tx: sa.Connection, repository: str, heads: Mapping[str, str], seen_by: SeenBy, now: dt.datetime) -> int:
     """Compare *heads* with what was seen before; every ref that moved becomes one change. Returns how many did.
 
-    Of the tags that are there when a repository is first seen, only the newest is a change.
+    Of the tags that turn up at once (when a repository is first seen, above all) only the newest of each family is one.
     """
     c = t.refs.c
     rows = tx.execute(sa.select(c.ref, c.commit_id).where(c.repository == repository))
@@ -31,15 +31,16 @@ def observe(tx: sa.Connection, repository: str, heads: Mapping[str, str], seen_b
         t.refs.insert(),
         [{"repository": repository, "ref": ref, "commit_id": moved[ref], "seen_at": now} for ref in moved],
     )
-    fresh = moved if before else _first_sight(moved)
+    fresh = _without_older_tags(moved, before)
     for ref, commit_id in fresh.items():
         record(tx, repository, ref, commit_id, before.get(ref), seen_by, now)
     return len(fresh)
 
 
-def _first_sight(moved: Mapping[str, str]) -> dict[str, str]:
-    newest = newest_tag(ref for ref in moved if ref.startswith("refs/tags/"))
-    return {ref: commit for ref, commit in moved.items() if ref == newest or not ref.startswith("refs/tags/")}
+def _without_older_tags(moved: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    new_tags = [ref for ref in moved if ref.startswith("refs/tags/") and ref not in before]
+    passed_over = {*new_tags} - newest_tags(new_tags)
+    return {ref: commit for ref, commit in moved.items() if ref not in passed_over}
 
 
 def record(

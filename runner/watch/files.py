@@ -14,8 +14,9 @@ from runner.config import RepositoryConfig
 from runner.model.status import RepositoryState
 from runner.plan.backoff import Random, backoff
 from runner.ports import Clock, Observe, Repository
+from runner.threads import in_thread
 from runner.watch.folder import Folder, inotify
-from runner.watch.look import Watched, in_thread, look
+from runner.watch.look import Watched, look
 from runner.watch.standing import Standing, Tell, tell_nobody
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from runner.errors import WorldError
 from runner.model.status import RepositoryState
 from runner.plan.backoff import Random, backoff, jittered
 from runner.ports import Clock, Observe, Repository
-from runner.watch.look import Watched, in_thread, look
+from runner.threads import in_thread
+from runner.watch.look import Watched, look
 from runner.watch.standing import Standing, Tell, tell_nobody
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.plan.refs import matches, newest_tag
+from runner.plan.refs import matches, newest_tags
 
 
 @pytest.mark.parametrize(
@@ -29,5 +29,9 @@ def test_globs(pattern, name, does):
 
 
 def test_versions_are_ordered_as_numbers():
-    assert newest_tag(["v1.9", "v1.10", "v1.2"]) == "v1.10"
-    assert newest_tag([]) is None
+    assert newest_tags(["v1.9", "v1.10", "v1.2"]) == {"v1.10"}
+    assert newest_tags([]) == set()
+
+
+def test_each_family_of_tags_has_its_newest():
+    assert newest_tags(["web-v2", "web-v10", "api-v3", "api-v1"]) == {"web-v10", "api-v3"}

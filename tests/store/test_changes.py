@@ -46,8 +46,16 @@ def test_of_the_tags_that_are_there_at_first_only_the_newest_is_a_change(world):
     tags = {"refs/tags/v1.9": A, "refs/tags/v1.10": B, "refs/tags/v1.2": C}
     world.store.observe("shop", {MAIN: C} | tags, "poll", world.now)
     assert {ref for ref, _, _ in pending(world)} == {MAIN, "refs/tags/v1.10"}
-    world.store.observe("shop", {MAIN: C, "refs/tags/v1.3": A} | tags, "poll", world.now)
-    assert ("refs/tags/v1.3", None, A) in pending(world)
+    more = {"refs/tags/v1.11": A, "refs/tags/v1.3": A}
+    world.store.observe("shop", {MAIN: C} | more | tags, "poll", world.now)
+    assert [ref for ref, _, _ in pending(world)] == [MAIN, "refs/tags/v1.10", "refs/tags/v1.11"]
+
+
+def test_a_tag_that_is_moved_is_a_change(world):
+    tags = {"refs/tags/v1": A, "refs/tags/v2": B}
+    world.store.observe("shop", tags, "poll", world.now)
+    world.store.observe("shop", tags | {"refs/tags/v1": C}, "poll", world.now)
+    assert ("refs/tags/v1", A, C) in pending(world)
 
 
 def test_a_branch_that_is_deleted_and_comes_back_is_a_change(world):
