@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from runner import config, yaml
+from runner import yaml
 from runner.errors import InvalidFiles, Mistake, UserError
 from runner.model.manifest import Manifest
 from runner.render import appspec, manifest
@@ -57,6 +56,8 @@ def _files(folder: Path) -> Iterable[str]:
     """Files below *folder*: in a git checkout those that the next commit could hold, elsewhere all."""
     top = folder.resolve()
     if any((each / ".git").exists() for each in (top, *top.parents)):
+        import subprocess
+
         command = ("git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard")
         with contextlib.suppress(OSError):
             listed = subprocess.run(command, capture_output=True, check=False)
@@ -94,6 +95,8 @@ class _Checking:
             self._appspec_of(each, text)
         for file in dict.fromkeys(settings):
             self.files.append(str(file))
+            from runner import config
+
             self.mistakes += config.check(file)
         return self.done()
 

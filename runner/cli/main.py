@@ -4,6 +4,7 @@ Imports the standard library and the declarations of the verbs; what a verb need
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Collection, Sequence
@@ -40,6 +41,14 @@ class _Version(argparse.Action):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status. Never raises."""
+    gc.disable()  # most verbs are done before there is garbage worth a look; those that stay turn it on again
+    try:
+        return _run(argv)
+    finally:
+        gc.enable()
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         given = sys.argv[1:] if argv is None else argv
         arguments = parser(given).parse_args(given)

@@ -74,6 +74,7 @@ class Progress:
     ) -> None:
         self._store, self._last, self._only = store, since, only
         self._seen = -1  # the store's version at the last look
+        self._rollbacks: set[str] = set()
         self._board = Board()
         self._view = view(self._board)
 
@@ -116,10 +117,19 @@ class Progress:
         shown = []
         for entry in entries:
             self._last = entry.id
-            if self._only is None or entry.deployment_id in self._only():
+            if self._concerns_us(entry):
                 self._take(entry)
                 shown.append(entry)
         return shown
+
+    def _concerns_us(self, entry: Entry) -> bool:
+        if self._only is None:
+            return True
+        known = {*self._only(), *self._rollbacks}
+        if entry.details.get("rolls_back") in known:  # whoever names *only* learns of it a moment later
+            self._rollbacks.add(entry.deployment_id)
+            return True
+        return entry.deployment_id in known
 
     def _take(self, entry: Entry) -> None:
         if entry.deployment_id not in self._board.rollouts:

@@ -1,6 +1,7 @@
 """Opening the runner for one verb, and naming deployments on the command line."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ def opened(
         stream = cast("TextIO", _StandardError())
         log.configure(stream=stream, as_json=arguments.output == "json", verbose=arguments.verbose)
     runner = open_runner(config=arguments.config, state=arguments.state, checkout=checkout)
+    gc.enable()
     try:
         yield runner
     finally:

@@ -54,7 +54,7 @@ class Driver:
         self._events, self._clock = events, clock
         self._inbox: list[Result] = []
         self._running: set[asyncio.Task[None]] = set()
-        self._jobs: OrderedDict[str, tuple[Job, dict[str, Host]]] = OrderedDict()
+        self._jobs: OrderedDict[str, asyncio.Future[tuple[Job, dict[str, Host]]]] = OrderedDict()
         self._woken = asyncio.Event()
         self._draining = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
@@ -203,11 +203,17 @@ class Driver:
             self._log.warning("output not kept", **self._about(action), error=error.message)
 
     async def _job(self, deployment_id: str) -> tuple[Job, dict[str, Host]]:
+        """The same for all its events: read once, also when a thousand targets begin at the same moment."""
         if deployment_id not in self._jobs:
-            self._jobs[deployment_id] = await self._blocking(lambda: self._store.job(deployment_id))
+            reading = self._blocking(lambda: self._store.job(deployment_id))
+            self._jobs[deployment_id] = asyncio.ensure_future(reading)
             while len(self._jobs) > JOBS_KEPT:
                 self._jobs.popitem(last=False)
-        return self._jobs[deployment_id]
+        try:
+            return await asyncio.shield(self._jobs[deployment_id])
+        except WorldError:
+            self._jobs.pop(deployment_id, None)
+            raise
 
     async def _blocking(self, call: Callable[[], T]) -> T:
         """Run *call* in the one thread that speaks to the store."""

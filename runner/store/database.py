@@ -28,7 +28,8 @@ class Database:
             _make_private(folder)
             self._engine = _engine(self.file)
             self._migrate()
-        self._lock = threading.Lock()
+        self._lock, self._watch_lock = threading.Lock(), threading.Lock()
+        self._watching: sqlite3.Connection | None = None
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -46,15 +47,17 @@ class Database:
 
     def version(self) -> int:
         """Changes whenever anybody, here or in another process, has committed."""
-        with self.translated():
-            if not hasattr(self, "_watching"):
+        # SQLite counts for each connection from a number of its own: all callers must share one.
+        with self._watch_lock, self.translated():
+            if self._watching is None:
                 self._watching = sqlite3.connect(self.file, check_same_thread=False, timeout=10)
             return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
         self._engine.dispose()
-        if hasattr(self, "_watching"):
+        if self._watching is not None:
             self._watching.close()
+            self._watching = None
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """Changes: recorded before they are acted on, acted on once."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 from store_cases import T0, manifest, revision
 
@@ -81,3 +82,13 @@ def test_repositories_do_not_mix(world):
     world.store.observe("shop", {MAIN: A}, "poll", world.now)
     world.store.observe("other", {MAIN: A}, "poll", world.now)
     assert len(pending(world)) == 2
+
+
+def test_every_write_changes_the_version_whichever_thread_looks(world):
+    with ThreadPoolExecutor(8) as threads:
+        for round_ in range(20):
+            before = set(threads.map(lambda _: world.store.version(), range(8)))
+            world.store.observe(f"shop-{round_}", {MAIN: A}, "poll", world.now)
+            after = set(threads.map(lambda _: world.store.version(), range(8)))
+            assert len(before) == len(after) == 1
+            assert before != after
