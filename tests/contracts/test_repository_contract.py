@@ -79,10 +79,10 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Side:
 
 def test_heads_are_branches_and_tags_and_an_annotated_tag_gives_its_commit(side: Side) -> None:
     first = side.push({"a": "1"})
-    second = side.push({"a": "2"}, branch="work/one")
+    second = side.push({"a": "2"}, branch="topic/one")
     side.tag("v1", first)
     heads = side.repository.heads()
-    assert heads == {"refs/heads/main": first, "refs/heads/work/one": second, "refs/tags/v1": first}
+    assert heads == {"refs/heads/main": first, "refs/heads/topic/one": second, "refs/tags/v1": first}
 
 
 def test_an_empty_repository_has_no_heads(side: Side) -> None:

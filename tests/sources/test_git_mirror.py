@@ -159,9 +159,9 @@ def test_branches_may_come_to_stand_where_others_stood(tmp_path: Path) -> None:
     first = origin.commit({"a": "1"}, branch="work")
     kept.fetch(first)
     git("push", "--quiet", "origin", ":refs/heads/work", cwd=origin.clone)
-    second = origin.commit({"a": "2"}, branch="work/more")
+    second = origin.commit({"a": "2"}, branch="topic/more")
     kept.fetch(second)
-    assert kept.heads() == {"refs/heads/work/more": second}
+    assert kept.heads() == {"refs/heads/topic/more": second}
     assert kept.read(first, "a") == b"1"
 
 
