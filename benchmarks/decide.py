@@ -16,7 +16,7 @@ from runner.model.manifest import GroupSettings, Manifest, Watch
 from runner.model.revision import Bundle, GitRevision
 from runner.model.rollout import MinimumHealthyHosts, Rollout
 from runner.model.target import Diagnostics, Host
-from runner.model.work import Action, EventEnded, Prepared, Result, RunEvent
+from runner.model.work import Action, EventEnded, Prepared, Result, RunEvent, Wish
 from runner.plan.lifecycle import server_in_place
 from runner.store.store import Store
 
@@ -88,7 +88,7 @@ def _under_way(store: Store, hosts: int) -> list[Action]:
         groups=(settings,),
     )
     revision = GitRevision(repository="shop", commit_id="0" * 40)
-    (made,) = store.create_release(manifest, "shop", revision, (), "user", Options(), NOW)
+    (made,) = store.create_releases("shop", [Wish(manifest=manifest, revision=revision)], "user", Options(), NOW)
     store.advance([], NOW)
     prepared = Prepared(
         deployment_id=made,

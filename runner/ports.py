@@ -17,7 +17,7 @@ from runner.model.revision import Bundle, Commit, Revision, S3Location, S3Revisi
 from runner.model.status import ChangeStatus, State
 from runner.model.target import Host, InstanceHealth, Target
 from runner.model.value import Value
-from runner.model.work import Action, Advance, Result
+from runner.model.work import Action, Advance, Result, Wish
 
 Clock: TypeAlias = Callable[[], dt.datetime]
 """Now, in UTC, timezone-aware."""
@@ -241,16 +241,11 @@ class FlowStore(Protocol):
 class ServiceStore(Protocol):
     """What the verbs need of the store."""
 
-    def create_release(
-        self,
-        manifest: Manifest,
-        repository: str,
-        revision: Revision,
-        groups: Sequence[str],
-        creator: Creator,
-        options: Options,
-        now: dt.datetime,
-    ) -> list[str]: ...
+    def create_releases(
+        self, repository: str, wanted: Sequence[Wish], creator: Creator, options: Options, now: dt.datetime
+    ) -> list[str]:
+        """All of them in one transaction, or none."""
+        ...
 
     def create_again(self, like: Deployment, options: Options, now: dt.datetime) -> str: ...
 

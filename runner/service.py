@@ -10,6 +10,7 @@ from runner.model.revision import Revision
 from runner.model.status import State
 from runner.model.target import Host, InstanceHealth, Target
 from runner.model.value import Value
+from runner.model.work import Wish
 from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
 from runner.plan.targets import choose
 from runner.ports import Clock, ServiceStore
@@ -42,20 +43,11 @@ class Service:
     def __init__(self, store: ServiceStore, hosts: Callable[[], Iterable[Host]], clock: Clock) -> None:
         self._store, self._hosts, self._clock = store, hosts, clock
 
-    def create(
-        self,
-        manifest: Manifest,
-        repository: str,
-        revision: Revision,
-        *,
-        groups: Sequence[str] = (),
-        options: Options | None = None,
-    ) -> list[str]:
-        """Deploy *revision* to the named groups (all where none is named). Returns the deployments' IDs, in order."""
-        self._check_groups(manifest, groups)
-        return self._store.create_release(
-            manifest, repository, revision, groups, "user", options or Options(), self._clock()
-        )
+    def create(self, repository: str, *wanted: Wish, options: Options | None = None) -> list[str]:
+        """Deploy every wish, or nothing when one of them is refused. Returns the deployments' IDs, in order."""
+        for wish in wanted:
+            self._check_groups(wish.manifest, wish.groups)
+        return self._store.create_releases(repository, wanted, "user", options or Options(), self._clock())
 
     def forecast(self, manifest: Manifest, revision: Revision, groups: Sequence[str] = ()) -> list[Forecast]:
         """What `create` would do. Raises what the deployment would fail with before it touched a host."""

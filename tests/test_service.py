@@ -2,11 +2,13 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 from store_cases import EVENTS, World, group, manifest, revision
 
 from runner.errors import (
+    ApplicationAlreadyExists,
     ApplicationDoesNotExist,
     DeploymentAlreadyCompleted,
     DeploymentGroupDoesNotExist,
@@ -16,6 +18,7 @@ from runner.errors import (
 from runner.model.deployment import DeploymentStatus, Options
 from runner.model.manifest import After
 from runner.model.target import Host
+from runner.model.work import Wish
 from runner.service import Service
 
 HOSTS = tuple(
@@ -23,6 +26,10 @@ HOSTS = tuple(
     for stage in ("staging", "production")
     for number in (1, 2)
 )
+
+
+def wish(**changes: Any) -> Wish:
+    return Wish(**{"manifest": manifest(), "revision": revision("1")} | changes)
 
 
 @pytest.fixture
@@ -38,15 +45,23 @@ def service(world: World) -> Service:
 
 
 def test_create_deploys_to_all_groups_in_order(world: World, service: Service) -> None:
-    made = service.create(manifest(), "shop", revision("1"))
+    made = service.create("shop", wish())
     world.settle()
     assert [world.store.deployment(each).place for each in made] == ["shop/staging", "shop/production"]
     assert set(world.statuses().values()) == {"Succeeded"}
 
 
+def test_when_one_wish_is_refused_nothing_is_recorded(world: World, service: Service) -> None:
+    world.store.create_releases("other", [wish(manifest=manifest(application="taken"))], "user", Options(), world.now)
+    before = len(world.store.deployments())
+    with pytest.raises(ApplicationAlreadyExists):
+        service.create("shop", wish(), wish(manifest=manifest(application="taken")))
+    assert len(world.store.deployments()) == before
+
+
 def test_create_names_the_groups_that_there_are(service: Service) -> None:
     with pytest.raises(DeploymentGroupDoesNotExist, match="no deployment group prod; it has staging, production"):
-        service.create(manifest(), "shop", revision("1"), groups=["prod"])
+        service.create("shop", wish(groups=("prod",)))
 
 
 def test_a_forecast_has_hosts_in_deployment_order(world: World, service: Service) -> None:

@@ -62,11 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         head.keep_bundles(wanted)
         store, service = head.runner.store, head.runner.service
         since = store.last_entry_id()
-        made = [
-            each
-            for manifest, revision, groups in wanted
-            for each in service.create(manifest, head.repository.name, revision, groups=groups, options=chosen)
-        ]
+        made = service.create(head.repository.name, *wanted, options=chosen)
         if arguments.detach:
             return show_recorded(arguments, [store.deployment(each) for each in made], "recorded")
         return carry_out(arguments, head.runner, made, since)

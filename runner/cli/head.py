@@ -11,7 +11,8 @@ from runner.cli.session import note, opened, repository_of
 from runner.cli.words import count
 from runner.errors import ApplicationDoesNotExist, DeploymentGroupDoesNotExist, RevisionDoesNotExist
 from runner.model.manifest import Manifest
-from runner.model.revision import GitRevision, Revision
+from runner.model.revision import GitRevision
+from runner.model.work import Wish
 
 if TYPE_CHECKING:
     from runner.ports import Repository
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 
 Chosen = tuple[Manifest, tuple[str, ...]]
 """A manifest and the names of its groups that are meant; none for all."""
-
-
-class Wanted(NamedTuple):
-    """One application, its revision pinned. *groups*: empty for all of them."""
-
-    manifest: Manifest
-    revision: Revision
-    groups: tuple[str, ...]
 
 
 class Head(NamedTuple):
@@ -38,11 +31,11 @@ class Head(NamedTuple):
     is_configured: bool
     chosen: tuple[Chosen, ...]
 
-    def wanted(self) -> list[Wanted]:
+    def wanted(self) -> list[Wish]:
         """Everything pinned, and checked for what would fail later. Raises before anything is recorded."""
         return [self._wanted(manifest, groups) for manifest, groups in self.chosen]
 
-    def script_seconds(self, wanted: Wanted) -> int | None:
+    def script_seconds(self, wanted: Wish) -> int | None:
         """How long the scripts of one host may take together; None where the AppSpec is not in the commit."""
         from runner.render import appspec
 
@@ -55,16 +48,16 @@ class Head(NamedTuple):
         spec, _warnings = appspec.parse(text, name)
         return sum(script.timeout for scripts in spec.hooks.values() for script in scripts)
 
-    def keep_bundles(self, wanted: Sequence[Wanted]) -> None:
+    def keep_bundles(self, wanted: Sequence[Wish]) -> None:
         """Bring revisions into the cache that another process would not know where to find."""
         if not self.is_configured:
             for each in wanted:
                 self.runner.sources.fetch(each.revision)
 
-    def _wanted(self, manifest: Manifest, groups: tuple[str, ...]) -> Wanted:
+    def _wanted(self, manifest: Manifest, groups: tuple[str, ...]) -> Wish:
         revision = self.runner.flow.resolve(manifest, self.repository, self.checkout.commit_id)
         self.runner.flow.check_plan(manifest, revision, self.repository)
-        return Wanted(manifest, revision, groups)
+        return Wish(manifest=manifest, revision=revision, groups=groups)
 
 
 @contextmanager

@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         note(f"{change.repository} {change.ref} {change.commit_id[:10]} {each.status.lower()}: {each.message}")
     failing = [state for state in states if state.failures]
     for state in failing:
-        note(f"repository {state.name}: {state.last_error}")
+        said, name = state.last_error or "", f"repository {state.name}"
+        note(said if said.startswith(name) else f"{name}: {said}")
     if status == exits.FINE and refused:
         return exits.USERS_MISTAKE
     return exits.WORLDS_FAILURE if status == exits.FINE and (failing or postponed) else status

@@ -1,4 +1,4 @@
-"""What passes between the store and the driver: actions whose intent is recorded, and results to record."""
+"""What passes between the store and those who work with it: wishes, actions whose intent is recorded, and results."""
 
 import datetime as dt
 from typing import TypeAlias
@@ -6,9 +6,18 @@ from typing import TypeAlias
 from runner.model.appspec import AppSpec
 from runner.model.command import Outcome
 from runner.model.deployment import Deployment, ErrorInformation
-from runner.model.revision import Bundle
+from runner.model.manifest import Manifest
+from runner.model.revision import Bundle, Revision
 from runner.model.target import Host
 from runner.model.value import Value
+
+
+class Wish(Value, frozen=True, kw_only=True):
+    """Deploy *revision* to the named groups of a manifest; to all of them where none is named."""
+
+    manifest: Manifest
+    revision: Revision
+    groups: tuple[str, ...] = ()
 
 
 class Prepare(Value, frozen=True, kw_only=True):

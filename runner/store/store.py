@@ -25,7 +25,7 @@ from runner.model.revision import Revision
 from runner.model.status import ChangeState, ChangeStatus, GroupState, RepositoryState, State
 from runner.model.target import EventStatus, Host, InstanceHealth, RevisionHealth, Target, TargetStatus
 from runner.model.value import from_json
-from runner.model.work import Action, Advance, Prepare, Result, RunEvent
+from runner.model.work import Action, Advance, Prepare, Result, RunEvent, Wish
 from runner.ports import Message
 from runner.store import changes, creating, reading
 from runner.store import tables as t
@@ -194,32 +194,26 @@ class Store:
 
     # People's verbs.
 
-    def create_release(
-        self,
-        manifest: Manifest,
-        repository: str,
-        revision: Revision,
-        groups: Sequence[str],
-        creator: Creator,
-        options: Options,
-        now: dt.datetime,
+    def create_releases(
+        self, repository: str, wanted: Sequence[Wish], creator: Creator, options: Options, now: dt.datetime
     ) -> list[str]:
-        """Deploy *revision* to the named groups of a manifest (all where none is named). Returns the deployments' IDs."""
-        chosen = [settings for settings in manifest.groups if not groups or settings.name in groups]
+        """Deploy every wish of *repository*, or nothing when one of them is refused. Returns the deployments' IDs."""
         with self._db.write() as tx:
-            creating.application(tx, manifest, repository, now)
-            ledger = Ledger(tx, now)
-            made = creating.release(
-                tx,
-                ledger,
-                manifest,
-                revision,
-                creating.without_absent_predecessors(chosen),
-                change_id=None,
-                creator=creator,
-                options=options,
-                now=now,
-            )
+            ledger, made = Ledger(tx, now), []
+            for wish in wanted:
+                creating.application(tx, wish.manifest, repository, now)
+                chosen = [each for each in wish.manifest.groups if not wish.groups or each.name in wish.groups]
+                made += creating.release(
+                    tx,
+                    ledger,
+                    wish.manifest,
+                    wish.revision,
+                    creating.without_absent_predecessors(chosen),
+                    change_id=None,
+                    creator=creator,
+                    options=options,
+                    now=now,
+                )
             ledger.write()
             return made
 

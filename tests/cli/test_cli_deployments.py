@@ -280,7 +280,7 @@ def test_sync_deploys_what_changed_and_tells_of_what_it_could_not_reach(penstock
         config.write(f'[repositories.gone]\nurl = "{tmp_path}/gone"\n')
     said = penstock("sync")
     assert said.status == exits.WORLDS_FAILURE
-    assert "repository gone: " in said.err
+    assert "penstock: repository gone at" in said.err
     (penstock.here / "penstock.yaml").write_text("penstock: v1\n")
     penstock.commit()
     said = penstock("sync")

@@ -14,9 +14,10 @@ from runner.execute.driver import Driver
 from runner.model.appspec import AppSpec
 from runner.model.command import Command, Outcome
 from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, Options
+from runner.model.manifest import Manifest
 from runner.model.revision import Bundle
 from runner.model.target import Diagnostics, Host
-from runner.model.work import PreparationFailed, Prepared
+from runner.model.work import PreparationFailed, Prepared, Wish
 from runner.store.logs import LogFiles
 from runner.store.store import Store
 
@@ -34,6 +35,11 @@ def prepare(deployment: Deployment) -> Prepared:
     )
 
 
+def deploy(store: Store, what: Manifest) -> str:
+    wish = Wish(manifest=what, revision=revision("1"))
+    return store.create_releases("shop", [wish], "user", Options(), now())[0]
+
+
 class Bench:
     """A store, a platform, and drivers that come and go."""
 
@@ -48,7 +54,7 @@ class Bench:
 
     def deploy(self) -> str:
         one = manifest(group("production"))
-        return self.store.create_release(one, "shop", revision("1"), (), "user", Options(), now())[0]
+        return deploy(self.store, one)
 
     def status(self, deployment_id: str) -> DeploymentStatus:
         return self.store.deployment(deployment_id).status
@@ -83,7 +89,7 @@ async def test_what_another_process_wrote_is_noticed_soon(bench: Bench) -> None:
     running = asyncio.create_task(driver.run())
     await asyncio.sleep(0.1)
     other = Store(bench.store._db.folder, EVENTS)
-    made = other.create_release(manifest(group("production")), "shop", revision("1"), (), "user", Options(), now())[0]
+    made = deploy(other, manifest(group("production")))
     other.close()
     await until(lambda: bench.status(made).is_terminal, within=3)
     driver.drain()

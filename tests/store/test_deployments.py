@@ -18,7 +18,7 @@ from runner.model.journal import broken_at
 from runner.model.manifest import After, Trigger
 from runner.model.rollout import BatchStep, HoldStep, MinimumHealthyHosts, Rollout, Share
 from runner.model.target import RevisionHealth
-from runner.model.work import EventEnded, PreparationFailed, Prepare
+from runner.model.work import EventEnded, PreparationFailed, Prepare, Wish
 from runner.store import tables as t
 
 LAST = len(EVENTS) - 1
@@ -291,7 +291,9 @@ def test_a_hold_waits_and_continue_ends_it(world):
 def test_another_repository_cannot_take_an_application(world):
     world.push("1")
     with pytest.raises(ApplicationAlreadyExists, match=r"belongs to penstock.yaml of repository shop"):
-        world.store.create_release(manifest(), "other", revision("2"), (), "user", Options(), world.now)
+        world.store.create_releases(
+            "other", [Wish(manifest=manifest(), revision=revision("2"))], "user", Options(), world.now
+        )
 
 
 def test_notifications_are_written_with_what_they_tell(world):
@@ -333,7 +335,13 @@ def test_a_deployment_without_targets_ended_is_told_nobody(world):
 
 
 def test_only_named_groups_are_released_and_wait_for_no_absent_one(world):
-    made = world.store.create_release(manifest(), "shop", revision("1"), ["production"], "user", Options(), world.now)
+    made = world.store.create_releases(
+        "shop",
+        [Wish(manifest=manifest(), revision=revision("1"), groups=("production",))],
+        "user",
+        Options(),
+        world.now,
+    )
     world.settle()
     assert [world.store.deployment(each).place for each in made] == ["shop/production"]
     assert world.statuses() == {"production 1 user": "Succeeded"}
