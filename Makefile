@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test install dev lint types floors wheel bench docs clean
+.PHONY: demo test install dev lint types floors conformance wheel bench docs clean
 
 demo: install    ## deploy a small application for real, break it, and watch it being rolled back
 	@$(BIN)/python demo/run.py
@@ -38,14 +38,19 @@ types: dev
 floors: dev      ## what may import what; the map is in pyproject.toml
 	@$(BIN)/lint-imports
 
+conformance: dev ## our executor beside 129 recorded deployments of the official agent; needs root
+	@scripts/debian-packages
+	@$(BIN)/python tests/conformance/host/check.py
+
 wheel: dev       ## build it, install it into an empty environment, run the tests there
 	@scripts/test-wheel
 
 bench: dev       ## figures beside their floors; never a test
 	@$(BIN)/python -m benchmarks
 
-docs: dev        ## the generated pages and pictures
+docs: dev        ## the generated page, and the picture
 	@$(BIN)/python scripts/manifest_reference.py
+	@$(BIN)/python scripts/record_demo.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
