@@ -20,6 +20,7 @@ HOOKED = ("ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart"
 HOOK = """#!/bin/sh
 # What this host itself knows of what ran on it; the deployment's own id differs from run to run.
 echo "$LIFECYCLE_EVENT begins $BUNDLE_COMMIT" >> "$PENSTOCK_ROOT/record"
+echo "at work on $LIFECYCLE_EVENT"
 while [ -e "$PENSTOCK_ROOT/held" ]; do sleep 0.05; done
 echo "said by $LIFECYCLE_EVENT"
 [ "$LIFECYCLE_EVENT" != ValidateService ] || [ ! -e "$PENSTOCK_ROOT/srv/shop/broken-on-${PENSTOCK_ROOT##*/}" ] || exit 7

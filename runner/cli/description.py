@@ -1,6 +1,7 @@
 """One deployment, told to an engineer at 3 a.m.: what happened, where, in which script, and what to do now."""
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -24,14 +25,22 @@ _SIGNS = {
 }
 
 
-def show(out: "Console", described: Description, rollback: Deployment | None) -> None:
-    """Print it all. *rollback*: the deployment that rolls this one back."""
+RUNNING_SHOWN = 5  # targets whose output is shown while they run
+LINES_SHOWN = 5
+
+
+def show(
+    out: "Console", described: Description, rollback: Deployment | None, said: Callable[[str], str], now: dt.datetime
+) -> None:
+    """Print it all. *rollback*: the deployment that rolls this one back. *said*: a target to what its scripts printed."""
     deployment = described.deployment
     _header(out, deployment)
     _outcome(out, deployment, rollback)
     if described.targets:
         out.print()
-        _targets(out, described.targets)
+        _targets(out, described.targets, now)
+    for target, event in _running(described)[:RUNNING_SHOWN]:
+        _in_flight(out, target, event, said(target.id), now)
     for target in described.targets:
         for event in target.lifecycle_events:
             if event.status is EventStatus.FAILED:
@@ -87,19 +96,39 @@ def _outcome(out: "Console", deployment: Deployment, rollback: Deployment | None
         line(out, "not rolled back: hosts that were reached keep what they have now")
 
 
-def _targets(out: "Console", targets: tuple[Target, ...]) -> None:
+def _targets(out: "Console", targets: tuple[Target, ...], now: dt.datetime) -> None:
     head = ("TARGET", "STATUS", *(event.name for event in targets[0].lifecycle_events))
     rows: list[tuple[str | Text, ...]] = [
-        (target.id, status(target.status), *map(_cell, target.lifecycle_events)) for target in targets
+        (target.id, status(target.status), *(_cell(event, now) for event in target.lifecycle_events))
+        for target in targets
     ]
     table(out, head, rows)
 
 
-def _cell(event: LifecycleEvent) -> Text:
+def _cell(event: LifecycleEvent, now: dt.datetime) -> Text:
     style = "bold red" if event.status is EventStatus.FAILED else ""
-    took = f" {span(event.ended_at - event.started_at)}" if event.started_at and event.ended_at else ""
+    took = f" {span((event.ended_at or now) - event.started_at)}" if event.started_at else ""
     again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
     return Text(f"{_SIGNS[event.status]}{took}{again}", style=style)
+
+
+def _running(described: Description) -> list[tuple[Target, LifecycleEvent]]:
+    return [
+        (target, event)
+        for target in described.targets
+        for event in target.lifecycle_events
+        if event.status is EventStatus.IN_PROGRESS
+    ]
+
+
+def _in_flight(out: "Console", target: Target, event: LifecycleEvent, said: str, now: dt.datetime) -> None:
+    """What a target does at this moment: nothing helps more against a script that hangs than its last words."""
+    since = f" for {span(now - event.started_at)}" if event.started_at else ""
+    out.print()
+    line(out, Text(f"{target.id} is in {event.name}", style="bold cyan"), since)
+    of_event = said.rpartition(f"LifecycleEvent - {event.name}\n")[2] if f"- {event.name}\n" in said else ""
+    for text in printable(of_event).splitlines()[-LINES_SHOWN:]:
+        line(out, f"  | {text}")
 
 
 def _failure(out: "Console", target: Target, event: LifecycleEvent) -> None:

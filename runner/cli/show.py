@@ -17,6 +17,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    import datetime as dt
+    from functools import partial
+
     from runner.cli import exits
     from runner.cli.session import find_deployment, opened
     from runner.model.value import to_json
@@ -36,5 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
 
             rollback = described.deployment.rollback
             other = rollback and rollback.rollback_deployment_id
-            show(console(), described, runner.store.deployment(other) if other else None)
+            show(
+                console(),
+                described,
+                runner.store.deployment(other) if other else None,
+                partial(runner.logs.read, deployment_id),
+                dt.datetime.now(dt.UTC),
+            )
     return exits.FINE

@@ -88,6 +88,22 @@ def test_a_stop_from_another_process_is_carried_out(forge: Forge, site: Site) ->
     assert end(forge, pid) == 0
 
 
+def test_a_script_that_hangs_is_shown_with_its_last_words(forge: Forge, site: Site) -> None:
+    hold(site)
+    site.commit()
+    pid = serve(forge, site)
+    wait_until(lambda: begun(site, "staging-1"), "the first script", log=site.log)
+    (staging,) = site.query("SELECT id FROM deployments WHERE group_name = 'staging'")[0]
+
+    def shown() -> str:
+        return penstock(site, "show", staging).stdout
+
+    wait_until(lambda: "  | [stdout]at work on BeforeInstall" in shown(), "its last words", log=site.log)
+    assert "staging-1 is in BeforeInstall for " in shown()
+    release(site)
+    assert end(forge, pid) == 0
+
+
 def test_a_force_push_is_deployed_and_what_was_recorded_stays(forge: Forge, site: Site) -> None:
     site.commit("first")
     second = site.commit("second")
