@@ -32,7 +32,7 @@ class Feed:
             if not self.wire.offer(self._message(text, after)):
                 return False
             self._offset = after
-        return True
+        return self.wire.flush()  # the last piece may still be on its way, and no news will come to push it
 
     def follow(self, news: int) -> None:
         """Pump whenever something arrives on the pipe *news*, until all its writers have closed it."""

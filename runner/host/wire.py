@@ -46,17 +46,17 @@ class Wire:
 
     def offer(self, message: dict[str, Any]) -> bool:
         """Begin to send *message* unless an earlier one is still on its way. Never waits; False: offer it again later."""
-        if not self.gone and not self._push():
+        if not self.gone and not self.flush():
             return False
         self._pending = b"" if self.gone else json.dumps(message).encode() + b"\n"
-        self._push()
+        self.flush()
         return True
 
     def send(self, message: dict[str, Any], patience: float = 600.0) -> None:
         """Send *message*, waiting up to *patience* seconds at a time for a slow other side before giving it up."""
         while not self.offer(message):
             self._wait_for_room(patience)
-        while not self._push():
+        while not self.flush():
             self._wait_for_room(patience)
 
     def is_hung_up(self) -> bool:
@@ -70,7 +70,7 @@ class Wire:
         for fd in {self.source, self.sink}:
             os.close(fd)
 
-    def _push(self) -> bool:
+    def flush(self) -> bool:
         """Write what is pending as far as it goes; True when nothing is left."""
         while self._pending and not self.gone:
             try:
