@@ -9,7 +9,7 @@ SeenBy: TypeAlias = Literal["poll", "files", "user"]
 
 
 class Change(Value, frozen=True, kw_only=True):
-    """One ref that moved. *before* is None when the ref is new to us; *forced*: the old commit is not an ancestor."""
+    """One ref that moved. *before*: where it was seen last; None when it is new to us."""
 
     id: int
     repository: str

@@ -37,7 +37,7 @@ class Command(Value, frozen=True, kw_only=True):
 
 
 class Outcome(Value, frozen=True, kw_only=True):
-    """How a command ended on its host. *ran*: whether any script ran (an event without one succeeds at once)."""
+    """How a command ended on its host. An event without a script succeeds at once."""
 
     succeeded: bool
     diagnostics: Diagnostics = Diagnostics()

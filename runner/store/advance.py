@@ -17,7 +17,7 @@ from runner.model.appspec import AppSpec
 from runner.model.deployment import DeploymentStatus, ErrorInformation, Options
 from runner.model.manifest import TriggerEvent
 from runner.model.revision import Bundle
-from runner.model.target import EventStatus, Host, InstanceHealth, RevisionHealth, TargetStatus
+from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
 from runner.model.value import Value, from_json, to_json
 from runner.model.work import Action, Advance, EventEnded, PreparationFailed, Prepare, Prepared, Result, RunEvent
 from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
@@ -165,13 +165,7 @@ class _Reconciler:
         post_about_deployment(self.tx, deployment, "DeploymentStart", self.now)
 
     def _target_rows(self, row: Any, hosts: Sequence[Host]) -> list[dict[str, Any]]:
-        h = t.instance_health
-        known = {
-            health.target: InstanceHealth(
-                target=health.target, healthy=health.healthy, revision=RevisionHealth(health.revision)
-            )
-            for health in self.tx.execute(sa.select(h).where(h.c.group_id == row.group_id))
-        }
+        known = {health.target: health for health in reading.instance_health(self.tx, row.group_id)}
         by_name = {host.name: host for host in hosts}
         ordered = deployment_order(known.get(name, InstanceHealth(target=name)) for name in by_name)
         return [

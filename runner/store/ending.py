@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, RollbackInfo
 from runner.model.manifest import TriggerEvent
 from runner.model.revision import Revision
-from runner.model.target import InstanceHealth, RevisionHealth, TargetStatus
+from runner.model.target import TargetStatus
 from runner.model.value import to_json
 from runner.plan.health import after_deployment
 from runner.store import creating, reading
@@ -68,10 +68,7 @@ def end_deployment(
 def _update_health(tx: sa.Connection, ended: Deployment) -> bool:
     """Returns whether any host was touched."""
     h = t.instance_health
-    known = [
-        InstanceHealth(target=row.target, healthy=row.healthy, revision=RevisionHealth(row.revision))
-        for row in tx.execute(sa.select(h).where(h.c.group_id == ended.group_id))
-    ]
+    known = reading.instance_health(tx, ended.group_id)
     rows = tx.execute(sa.select(t.targets.c.target, t.targets.c.status).where(t.targets.c.deployment_id == ended.id))
     outcome = {row.target: TargetStatus(row.status) for row in rows}
     tx.execute(h.delete().where(h.c.group_id == ended.group_id))

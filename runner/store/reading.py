@@ -16,7 +16,15 @@ from runner.model.deployment import (
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings
 from runner.model.revision import Revision
-from runner.model.target import Diagnostics, EventStatus, LifecycleEvent, Target, TargetStatus
+from runner.model.target import (
+    Diagnostics,
+    EventStatus,
+    InstanceHealth,
+    LifecycleEvent,
+    RevisionHealth,
+    Target,
+    TargetStatus,
+)
 from runner.model.value import from_json
 from runner.store import tables as t
 
@@ -114,6 +122,15 @@ def _all_events(
     rest = EventStatus.SKIPPED if status.is_terminal else EventStatus.PENDING
     for index, name in enumerate(names):
         yield happened.get(index) or LifecycleEvent(name=name, status=rest)
+
+
+def instance_health(tx: sa.Connection, group_id: str) -> list[InstanceHealth]:
+    """What is known of the hosts of a deployment group, by name."""
+    h = t.instance_health
+    return [
+        InstanceHealth(target=row.target, healthy=row.healthy, revision=RevisionHealth(row.revision))
+        for row in tx.execute(sa.select(h).where(h.c.group_id == group_id).order_by(h.c.target))
+    ]
 
 
 def entries(tx: sa.Connection, *where: sa.ColumnElement[bool], limit: int | None = None) -> list[Entry]:

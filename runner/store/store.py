@@ -23,7 +23,7 @@ from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
 from runner.model.revision import Revision
 from runner.model.status import ChangeState, ChangeStatus, GroupState, RepositoryState, State
-from runner.model.target import EventStatus, Host, InstanceHealth, RevisionHealth, Target, TargetStatus
+from runner.model.target import EventStatus, Host, InstanceHealth, Target, TargetStatus
 from runner.model.value import from_json
 from runner.model.work import Action, Advance, Prepare, Result, RunEvent, Wish
 from runner.ports import Message
@@ -173,16 +173,6 @@ class Store:
     def postpone_change(self, change_id: int, message: str, until: dt.datetime) -> None:
         with self._db.write() as tx:
             changes.postpone(tx, change_id, message, until)
-
-    def retry_change(self, change_id: int, now: dt.datetime) -> None:
-        """Look at a refused change once more."""
-        c = t.changes.c
-        with self._db.write() as tx:
-            tx.execute(
-                t.changes.update()
-                .where(c.id == change_id, c.status == "Refused")
-                .values(status="Pending", next_attempt_at=now)
-            )
 
     def repository_went(self, state: RepositoryState) -> None:
         """Remember how watching a repository goes."""
@@ -340,7 +330,7 @@ class Store:
         with self._db.read() as tx:
             same = (c.application == application) & (c.name == group)
             group_id = tx.execute(sa.select(c.id).where(same)).scalar_one_or_none()
-            return _health(tx, group_id) if group_id else []
+            return reading.instance_health(tx, group_id) if group_id else []
 
     def changes(self, *statuses: ChangeStatus, limit: int = 50) -> list[ChangeState]:
         with self._db.read() as tx:
@@ -416,14 +406,6 @@ def _ended(status: DeploymentStatus) -> str:
     return {DeploymentStatus.STOPPED: "been stopped"}.get(status, status.lower())
 
 
-def _health(tx: sa.Connection, group_id: str) -> list[InstanceHealth]:
-    h = t.instance_health
-    return [
-        InstanceHealth(target=row.target, healthy=row.healthy, revision=RevisionHealth(row.revision))
-        for row in tx.execute(sa.select(h).where(h.c.group_id == group_id).order_by(h.c.target))
-    ]
-
-
 def _group_state(tx: sa.Connection, row: sa.Row[tuple[object, ...]]) -> GroupState:
     d = t.deployments.c
     recent = reading.deployments(tx, d.group_id == row.id, d.status.in_(UNFINISHED))
@@ -437,5 +419,5 @@ def _group_state(tx: sa.Connection, row: sa.Row[tuple[object, ...]]) -> GroupSta
         active=next((deployment for deployment in recent if deployment.status.is_active), None),
         waiting=tuple(deployment for deployment in recent if deployment.status is DeploymentStatus.CREATED),
         last=last[0] if last else None,
-        hosts=tuple(_health(tx, row.id)),
+        hosts=tuple(reading.instance_health(tx, row.id)),
     )
