@@ -29,7 +29,7 @@ def plan(request: Request, layout: Layout) -> list[Instruction]:
         planned.add(os.path.normpath(layout.archive + "/" + mapping.source), layout.on_host(mapping.destination))
     permissions = Permissions(planned.copies, planned.directories)
     for permission in request.appspec.permissions:
-        permissions.add(permission._replace(object=layout.on_host(permission.object)))
+        permissions.add(permission.replace(object=layout.on_host(permission.object)))
     problems = planned.problems + permissions.problems
     if problems:
         raise Failure("\n".join(_first(problems)))

@@ -6,26 +6,30 @@ The AppSpec comes parsed and checked; members that have their default value are 
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
 
 from runner.host.outcome import Failure
+from runner.host.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAME = re.compile(r"[A-Za-z0-9._+=,@:-]+")
 
 
-class FileMapping(NamedTuple):
+class FileMapping(Record):
     source: str
     destination: str
 
 
-class AclEntry(NamedTuple):
+class AclEntry(Record):
     default: bool
     kind: str  # user, group, mask or other
     name: str
     perms: str
 
 
-class Permission(NamedTuple):
+class Permission(Record):
     object: str
     pattern: str = "**"
     except_: tuple[str, ...] = ()
@@ -39,14 +43,14 @@ class Permission(NamedTuple):
     context_range: str | None = None
 
 
-class Script(NamedTuple):
+class Script(Record):
     location: str
     timeout: int = 3600  # seconds
     runas: str | None = None
     sudo: bool = False
 
 
-class AppSpec(NamedTuple):
+class AppSpec(Record):
     files: tuple[FileMapping, ...]
     permissions: tuple[Permission, ...]
     hooks: dict[str, tuple[Script, ...]]
@@ -64,7 +68,7 @@ class AppSpec(NamedTuple):
         )
 
 
-class BundleFile(NamedTuple):
+class BundleFile(Record):
     """An archive on this machine. *type*: tar, tgz or zip."""
 
     path: str
@@ -72,7 +76,7 @@ class BundleFile(NamedTuple):
     sha256: str
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """*term_grace*: seconds between TERM and KILL. *drain_grace*: seconds for output after a script's own exit."""
 
     term_grace: float = 5.0
@@ -80,7 +84,7 @@ class Limits(NamedTuple):
     max_revisions: int = 5
 
 
-class Request(NamedTuple):
+class Request(Record):
     """(deployment, event, attempt) is the idempotency key on this host. *offset*: log that the asker already has."""
 
     deployment: str
