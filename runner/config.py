@@ -5,8 +5,9 @@ Secrets are references (`env:NAME`, `file:PATH`); they are looked up when they a
 
 import datetime as dt
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,9 @@ from runner import schema, toml
 from runner.errors import InvalidFiles, Mistake, UserError
 from runner.log import Secret
 from runner.model.duration import parse_duration
-from runner.model.target import Host
+from runner.model.executor import ExecutorSettings
+from runner.model.size import parse_size
+from runner.model.target import Host, Ssh
 from runner.model.value import Value
 
 
@@ -52,22 +55,39 @@ class NotifierConfig(Value, frozen=True, kw_only=True):
     secret: str | None = None
 
 
+class LoadBalancerConfig(Value, frozen=True, kw_only=True):
+    """A load balancer that manifests name. *addresses* of its runtime API: paths of sockets, and HOST:PORT; all are told.
+
+    *servers*: host to its name in the balancer, where that is another. *drain_timeout*: how long sessions may take to end;
+    then *on_drain_timeout* says whether the host's deployment fails. *up_timeout*: how long a host may take to be up again.
+    """
+
+    name: str
+    type: Literal["haproxy"]
+    addresses: tuple[str, ...]
+    servers: dict[str, str] = {}
+    drain_timeout: dt.timedelta = dt.timedelta(seconds=60)
+    on_drain_timeout: Literal["continue", "fail"] = "continue"
+    up_timeout: dt.timedelta = dt.timedelta(seconds=60)
+
+
 class Config(Value, frozen=True, kw_only=True):
     """Everything of `penstock.toml`. *template_environment*: variable names that manifests may read as `env.NAME`."""
 
     file: str | None = None
     repositories: tuple[RepositoryConfig, ...] = ()
     hosts: tuple[Host, ...] = ()
+    load_balancers: tuple[LoadBalancerConfig, ...] = ()
     notifiers: tuple[NotifierConfig, ...] = ()
     listen: str | None = None  # HOST:PORT
     template_environment: tuple[str, ...] = ()
+    executor: ExecutorSettings = ExecutorSettings()
     keep_bundles: int = 20  # bundles kept in the cache beside those in use
 
 
 NOT_BUILT: schema.NotBuilt = {
-    "": frozenset({"database", "load_balancers", "api_keys", "roles", "people", "approvals"}),
-    "hosts.*": frozenset({"address", "user", "port"}),
-    "hosts.*.transport": frozenset({"ssh", "agent"}),
+    "": frozenset({"database", "api_keys", "roles", "people", "approvals"}),
+    "hosts.*.transport": frozenset({"agent"}),
     "repositories.*": frozenset({"webhook_secret"}),
     "repositories.*.watch": frozenset({"webhook"}),
 }
@@ -85,9 +105,11 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         file=None if file is None else str(file),
         repositories=tuple(_repository(name, each, folder) for name, each in data.get("repositories", {}).items()),
         hosts=tuple(_host(name, each, folder) for name, each in data.get("hosts", {}).items()),
+        load_balancers=tuple(_balancer(name, each, folder) for name, each in data.get("load_balancers", {}).items()),
         notifiers=tuple(_notifier(name, each, folder) for name, each in data.get("notifiers", {}).items()),
         listen=_listen(environ, data.get("listen")),
         template_environment=tuple(data.get("template_environment", ())),
+        executor=_executor(data.get("executor", {})),
         keep_bundles=data.get("keep_bundles", 20),
     )
 
@@ -140,7 +162,7 @@ def _checked(file: Path) -> dict[str, Any]:
         raise InvalidFiles([toml.syntax_mistake(str(file), text, error)]) from error
     dates = _dates(data)
     dated = {problem.path for problem in dates}
-    others = schema.check(data, "config", not_built=NOT_BUILT)
+    others = schema.check(data, "config", not_built=NOT_BUILT) + list(_host_problems(data.get("hosts")))
     problems = dates + [problem for problem in others if problem.path not in dated]
     lines = toml.Lines(text)
     mistakes = schema.mistakes(problems, str(file), lines.line)
@@ -187,14 +209,35 @@ def _contradictions(data: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+def _host_problems(hosts: Any) -> Iterator[schema.Problem]:
+    """What a host lacks, or has too much, for its transport."""
+    for name, host in hosts.items() if isinstance(hosts, dict) else ():
+        if not isinstance(host, dict):
+            continue
+        over_ssh = host.get("transport") == "ssh"
+        alien = [] if over_ssh else [key for key in host if key in _SSH_KEYS]
+        for key in alien:
+            yield schema.Problem(("hosts", name, key), "", 'is for hosts with transport = "ssh"; this one is local')
+        folder = host.get("folder")
+        if folder is None and not over_ssh and not (alien and "transport" not in host):
+            yield schema.Problem(("hosts", name), "required", _NO_FOLDER)
+        if over_ssh and isinstance(folder, str) and not _FOLDER_ON_HOST.fullmatch(folder):
+            yield schema.Problem(("hosts", name, "folder"), "pattern", _NOT_ABSOLUTE)
+
+
+_NO_FOLDER = 'names no folder; give folder = "PATH", which stands for the host\'s /'
+_NOT_ABSOLUTE = "expected an absolute path on the host, without line breaks and backslashes"
+_FOLDER_ON_HOST = re.compile(r"/[^\\\x00-\x1f]*")
+
+
 def _repository(name: str, data: dict[str, Any], folder: Path) -> RepositoryConfig:
     branches = data.get("branch", data.get("branches"))
     return RepositoryConfig(
         name=name,
         url=_url(data["url"], folder),
         watch=data.get("watch", "poll"),
-        branches=("main", "master") if branches is None else _globs(branches),
-        tags=_globs(data.get("tags", [])),
+        branches=("main", "master") if branches is None else _texts(branches),
+        tags=_texts(data.get("tags", [])),
         interval=parse_duration(data.get("interval", "60s")),
         credentials=_credentials(data, folder),
         ca_file=_path(data.get("ca_file"), folder),
@@ -212,12 +255,45 @@ def _credentials(data: dict[str, Any], folder: Path) -> Credentials | None:
 
 
 def _host(name: str, data: dict[str, Any], folder: Path) -> Host:
+    over_ssh = data.get("transport") == "ssh"
     return Host(
         name=name,
         transport=data.get("transport", "local"),
-        folder=str(_path(data["folder"], folder)),
+        folder=data.get("folder", "/") if over_ssh else str(_path(data["folder"], folder)),
+        ssh=_ssh(data, folder) if over_ssh else None,
         tags=data.get("tags", {}),
         environment=data.get("environment", {}),
+    )
+
+
+def _ssh(data: dict[str, Any], folder: Path) -> Ssh:
+    return Ssh(
+        address=data.get("address"),
+        user=data.get("user"),
+        port=data.get("port"),
+        identity_files=tuple(str(_path(each, folder)) for each in _texts(data.get("identity_file", []))),
+        proxy_jump=data.get("proxy_jump"),
+        sudo=data.get("sudo", False),
+        python=data.get("python"),
+        known_hosts=_path(data.get("known_hosts"), folder),
+        connect_timeout=parse_duration(data.get("connect_timeout", "10s")),
+        command_timeout=parse_duration(data.get("command_timeout", "30s")),
+        keepalive=parse_duration(data.get("keepalive", "15s")),
+    )
+
+
+_SSH_KEYS = {"identity_file", *Ssh.__struct_fields__} - {"identity_files"}
+
+
+def _executor(data: dict[str, Any]) -> ExecutorSettings:
+    return ExecutorSettings(
+        plan_before_removing=data.get("plan_before_removing", False),
+        keep_inside_bundle=data.get("keep_inside_bundle", False),
+        environment_allow=tuple(data.get("environment_allow", ())),
+        max_revisions=data.get("max_revisions", 5),
+        max_size=parse_size(data["max_size"]) if "max_size" in data else None,
+        term_grace=parse_duration(data.get("term_grace", "5s")),
+        drain_grace=parse_duration(data.get("drain_grace", "2s")),
     )
 
 
@@ -225,7 +301,20 @@ def _notifier(name: str, data: dict[str, Any], folder: Path) -> NotifierConfig:
     return NotifierConfig(name=name, url=data["url"], secret=_reference(data.get("secret"), folder))
 
 
-def _globs(value: str | list[str]) -> tuple[str, ...]:
+def _balancer(name: str, data: dict[str, Any], folder: Path) -> LoadBalancerConfig:
+    addresses = _texts(data["address"])
+    return LoadBalancerConfig(
+        name=name,
+        type=data["type"],
+        addresses=tuple(str(_path(each, folder)) if "/" in each else each for each in addresses),
+        servers=data.get("servers", {}),
+        drain_timeout=parse_duration(data.get("drain_timeout", "60s")),
+        on_drain_timeout=data.get("on_drain_timeout", "continue"),
+        up_timeout=parse_duration(data.get("up_timeout", "60s")),
+    )
+
+
+def _texts(value: str | list[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 

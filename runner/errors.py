@@ -106,6 +106,18 @@ class NoInstances(UserError):
     code = "NO_INSTANCES"
 
 
+class InvalidLoadBalancer(UserError):
+    """A deployment group's load balancer is not known, or a host is no server of it."""
+
+    code = "ELASTIC_LOAD_BALANCING_INVALID"
+
+
+class LoadBalancerFailed(WorldError):
+    """A load balancer cannot be reached, refuses, or does not do what it was told."""
+
+    code = "ELASTIC_LOAD_BALANCING_INVALID"
+
+
 class HealthConstraintsInvalid(UserError):
     code = "HEALTH_CONSTRAINTS_INVALID"
 

@@ -6,7 +6,7 @@ A change is acted on once, in one transaction, however often this page is read.
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -19,6 +19,7 @@ from runner.model.target import Host
 from runner.plan.batches import compile_rollout
 from runner.plan.refs import matches
 from runner.plan.targets import choose
+from runner.plan.traffic import check_load_balancer
 from runner.ports import Clock, FlowStore, Repository, Sources
 from runner.render import appspec, manifest
 from runner.render.context import Context
@@ -38,8 +39,10 @@ class Flow:
         hosts: Callable[[], Iterable[Host]],
         environment: dict[str, str],
         clock: Clock,
+        load_balancers: Collection[str] = (),
     ) -> None:
         self._store, self._sources, self._hosts = store, sources, hosts
+        self._load_balancers = load_balancers  # names
         self._environment, self._clock = environment, clock
         self._log = get_logger()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -120,9 +123,10 @@ class Flow:
         return self._sources.resolve(wanted.revision, commit_id)
 
     def check_plan(self, wanted: Manifest, revision: Revision, repository: Repository) -> None:
-        """Find now what would stop a deployment later: hosts, health constraints, and an AppSpec in the commit's tree."""
+        """Find now what would stop a deployment later: hosts, health constraints, load balancers, the commit's AppSpec."""
         for settings in wanted.groups:
             compile_rollout(settings.rollout, len(choose(self._hosts(), settings)))
+            check_load_balancer(settings, self._load_balancers)
         if isinstance(revision, GitRevision):
             path = f"{wanted.root}/{wanted.appspec}" if wanted.root else wanted.appspec
             text = repository.read(revision.commit_id, path)

@@ -16,6 +16,7 @@ from runner.model.manifest import Manifest, TriggerEvent
 from runner.model.revision import Bundle, Commit, Revision, S3Location, S3Revision
 from runner.model.status import ChangeStatus, State
 from runner.model.target import Host, InstanceHealth, Target
+from runner.model.traffic import LoadBalancing
 from runner.model.value import Value
 from runner.model.work import Action, Advance, Result, Wish
 
@@ -113,6 +114,29 @@ class Platform(Protocol):
 
     async def close(self) -> None:
         """Let go of all connections; running events go on, on their hosts."""
+        ...
+
+
+class Traffic(Protocol):
+    """Takes hosts out of a load balancer's traffic and puts them back.
+
+    Safe to repeat, also after a process died at any point of it: what is done already is not done again. Raises
+    `LoadBalancerFailed`. What a wait has come to is told to *report*, in whole lines.
+    """
+
+    async def block(self, host: Host, where: LoadBalancing, report: Report) -> None:
+        """Send *host* nothing new, and wait until what it had has ended, or until the balancer's limit.
+
+        Past the limit: raises, or lets the rest be cut off, as the runner's configuration says.
+        """
+        ...
+
+    async def allow(self, host: Host, where: LoadBalancing, report: Report) -> None:
+        """Send *host* traffic again, and wait until the balancer finds it healthy. Raises when it does not in time."""
+        ...
+
+    async def check(self, hosts: Sequence[Host], where: LoadBalancing) -> None:
+        """Find what would fail for any of *hosts*; changes nothing. Raises `InvalidLoadBalancer` where it knows one not."""
         ...
 
 

@@ -1,7 +1,9 @@
 """The verbs that people use on deployments: create, stop, continue, roll back, redeploy, describe, forecast."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 
+from runner.config import LoadBalancerConfig
 from runner.errors import DeploymentAlreadyCompleted, DeploymentGroupDoesNotExist, UserError
 from runner.model.deployment import Deployment, DeploymentStatus, Options
 from runner.model.journal import Entry
@@ -12,14 +14,19 @@ from runner.model.target import Host, InstanceHealth, Target
 from runner.model.value import Value
 from runner.model.work import Wish
 from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
+from runner.plan.lifecycle import server_in_place
 from runner.plan.targets import choose
+from runner.plan.traffic import check_load_balancer
 from runner.ports import Clock, ServiceStore
 
 UNFINISHED = (DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
 
 
 class Forecast(Value, frozen=True, kw_only=True, omit_defaults=False):
-    """What a deployment of one group would do: its hosts in deployment order, and the compiled rollout."""
+    """What a deployment of one group would do: its hosts in deployment order, and the compiled rollout.
+
+    *events*: that run on each host, in order. *traffic_wait*: how long the load balancers may keep one host waiting.
+    """
 
     application: str
     settings: GroupSettings
@@ -27,6 +34,8 @@ class Forecast(Value, frozen=True, kw_only=True, omit_defaults=False):
     current: Revision | None
     hosts: tuple[InstanceHealth, ...]
     plan: RolloutPlan
+    events: tuple[str, ...]
+    traffic_wait: dt.timedelta
 
 
 class Description(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -40,8 +49,15 @@ class Description(Value, frozen=True, kw_only=True, omit_defaults=False):
 class Service:
     """One method a verb. What they ask for is recorded here and carried out by the driver, wherever that runs."""
 
-    def __init__(self, store: ServiceStore, hosts: Callable[[], Iterable[Host]], clock: Clock) -> None:
+    def __init__(
+        self,
+        store: ServiceStore,
+        hosts: Callable[[], Iterable[Host]],
+        clock: Clock,
+        load_balancers: Iterable[LoadBalancerConfig] = (),
+    ) -> None:
         self._store, self._hosts, self._clock = store, hosts, clock
+        self._load_balancers = {each.name: each for each in load_balancers}
 
     def create(self, repository: str, *wanted: Wish, options: Options | None = None) -> list[str]:
         """Deploy every wish, or nothing when one of them is refused. Returns the deployments' IDs, in order."""
@@ -112,6 +128,7 @@ class Service:
 
     def _forecast(self, manifest: Manifest, settings: GroupSettings, revision: Revision) -> Forecast:
         chosen = choose(self._hosts(), settings)
+        check_load_balancer(settings, self._load_balancers)
         known = {health.target: health for health in self._store.instance_health(manifest.application, settings.name)}
         order = deployment_order(known.get(host.name, InstanceHealth(target=host.name)) for host in chosen)
         return Forecast(
@@ -121,7 +138,16 @@ class Service:
             current=self._current(manifest.application, settings.name),
             hosts=tuple(order),
             plan=compile_rollout(settings.rollout, len(chosen)),
+            events=server_in_place().of(settings),
+            traffic_wait=self._traffic_wait(settings),
         )
+
+    def _traffic_wait(self, settings: GroupSettings) -> dt.timedelta:
+        """All backends of a host are waited for side by side."""
+        backends = settings.load_balancer.haproxy if settings.load_balancer else ()
+        balancers = [self._load_balancers[backend.load_balancer] for backend in backends]
+        drain = max((each.drain_timeout for each in balancers), default=dt.timedelta(0))
+        return drain + max((each.up_timeout for each in balancers), default=dt.timedelta(0))
 
     def _current(self, application: str, group: str) -> Revision | None:
         try:

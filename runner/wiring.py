@@ -7,7 +7,7 @@ import asyncio
 import datetime as dt
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +18,16 @@ from runner.config import Config, RepositoryConfig
 from runner.errors import UserError
 from runner.model.deployment import Deployment
 from runner.model.status import RepositoryState
-from runner.model.target import Host
+from runner.model.target import Host, HostKey
+from runner.model.traffic import LoadBalancing
 from runner.model.work import PreparationFailed, Prepared
 from runner.plan.lifecycle import server_in_place
 
 if TYPE_CHECKING:
     from runner.execute.driver import Driver
     from runner.flow import Flow
+    from runner.model.command import Job
+    from runner.model.explanation import Explanation
     from runner.notify.outbox import Outbox
     from runner.service import Service
     from runner.sources.all import AllSources
@@ -97,17 +100,24 @@ class Runner:
     def service(self) -> "Service":
         from runner.service import Service
 
-        return Service(self.store, self.hosts, now)
+        return Service(self.store, self.hosts, now, self.config.load_balancers)
 
     @cached_property
     def flow(self) -> "Flow":
         from runner.flow import Flow
 
         allowed = {name: os.environ[name] for name in self.config.template_environment if name in os.environ}
-        return Flow(self.store, self.sources, self.hosts, allowed, now)
+        balancers = frozenset(each.name for each in self.config.load_balancers)
+        return Flow(self.store, self.sources, self.hosts, allowed, now, balancers)
 
     def hosts(self) -> tuple[Host, ...]:
         return self.config.hosts
+
+    async def trust(self, host: Host, accept: Callable[[HostKey], bool]) -> list[HostKey]:
+        """Make the SSH keys of *host* and its hops known, each that *accept* says yes to."""
+        from runner.platforms.server.ssh.trust import trust
+
+        return await trust(host, accept)
 
     def close(self) -> None:
         if "store" in self.__dict__:
@@ -192,6 +202,16 @@ class Runner:
         await self.flow.act_on_pending()
         return states
 
+    async def check(self, host: Host, job: "Job") -> "Explanation":
+        """What deploying *job* would do on *host*. Raises `WorldError`."""
+        from runner.platforms.server.platform import ServerPlatform
+
+        platform = ServerPlatform(settings=self.config.executor)
+        try:
+            return await platform.check(job, host)
+        finally:
+            await platform.close()
+
     def _watchers(self) -> "Iterator[Coroutine[Any, Any, None]]":
         from runner.watch.files import FileWatcher
         from runner.watch.poll import Poller
@@ -208,13 +228,19 @@ class Runner:
         from runner.execute.driver import Driver
         from runner.execute.prepare import prepare
         from runner.platforms.server.platform import ServerPlatform
+        from runner.traffic.haproxy import Haproxy
+        from runner.traffic.platform import WithTraffic
+
+        def check_traffic(hosts: Sequence[Host], where: LoadBalancing) -> None:  # in a thread, so in a loop of its own
+            asyncio.run(Haproxy(self.config.load_balancers).check(hosts, where))
 
         def prepared(deployment: Deployment) -> Prepared | PreparationFailed:
-            done = prepare(deployment, self.sources, self.hosts)
+            done = prepare(deployment, self.sources, self.hosts, check_traffic)
             self.sources.prune(self.config.keep_bundles, self.store.bundles_in_use())
             return done
 
-        return Driver(self.store, ServerPlatform(), prepared, self.logs, server_in_place(), now, recorded)
+        platform = WithTraffic(ServerPlatform(settings=self.config.executor), Haproxy(self.config.load_balancers))
+        return Driver(self.store, platform, prepared, self.logs, now, recorded)
 
     def _outbox(self) -> "Outbox":
         from runner.notify.outbox import Outbox

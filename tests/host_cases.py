@@ -10,6 +10,7 @@ from typing import Any
 
 from runner.model.appspec import AppSpec, FileExistsBehavior, FileMapping, Permission, Script
 from runner.model.command import Command, Job, Outcome
+from runner.model.executor import ExecutorSettings
 from runner.model.revision import Bundle, GitRevision, Revision
 from runner.model.target import Host
 from runner.platforms.server.platform import ServerPlatform
@@ -104,10 +105,11 @@ class Machine:
         self.printed = ""
         self._bundles: dict[str, Bundle] = {}
 
-    def another_platform(self, transport: LocalTransport | None = None) -> ServerPlatform:
+    def another_platform(self, transport: LocalTransport | None = None, **settings: Any) -> ServerPlatform:
         """A platform of a second runner, as it were, with impatient limits."""
         quick = dt.timedelta(seconds=0.3)
-        self.platforms.append(ServerPlatform(transport=transport, term_grace=quick, drain_grace=quick))
+        executor = ExecutorSettings(term_grace=quick, drain_grace=quick, **settings)
+        self.platforms.append(ServerPlatform(transport=transport, settings=executor))
         return self.platforms[-1]
 
     def bundle(self, files: Mapping[str, str | bytes]) -> Bundle:

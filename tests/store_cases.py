@@ -12,9 +12,13 @@ from runner.model.revision import Bundle, GitRevision
 from runner.model.rollout import MinimumHealthyHosts, Rollout
 from runner.model.target import Diagnostics, Host
 from runner.model.work import Action, EventEnded, Prepare, Prepared, Result, RunEvent
+from runner.plan.lifecycle import Pipeline
 from runner.store.store import Store
 
 EVENTS = ("ApplicationStop", "DownloadBundle", "Install", "ValidateService")
+PIPELINE = Pipeline(
+    events=("BlockTraffic", *EVENTS, "AllowTraffic"), traffic=frozenset({"BlockTraffic", "AllowTraffic"})
+)
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ALL_AT_ONCE = Rollout(
     name="CodeDeployDefault.AllAtOnce", minimum_healthy=MinimumHealthyHosts(type="HOST_COUNT", value=0)
@@ -50,7 +54,7 @@ class World:
     """A store, a clock, and hosts on which events succeed unless told otherwise; everything in one thread."""
 
     def __init__(self, folder: Path, hosts: int = 2) -> None:
-        self.store = Store(folder, EVENTS)
+        self.store = Store(folder, PIPELINE)
         self.now = T0
         self.hosts = hosts
         self.fails: Callable[[RunEvent], bool] = lambda event: False

@@ -8,11 +8,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # As `python -m benchmarks` does, but with the checkout last on the path: the program that is installed is measured.
-RUN = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module('benchmarks', run_name='__main__')"
+RUN = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
 
 
-def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-W", "error", "-c", RUN, str(ROOT), *arguments]
+def benchmarks(*arguments: str, module: str = "benchmarks") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-W", "error", "-c", RUN, str(ROOT), module, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -41,3 +41,20 @@ def test_an_unknown_benchmark_is_refused_and_the_known_ones_are_named() -> None:
     assert done.returncode == 2
     assert "there is no benchmark warp_speed" in done.stderr
     assert "rollout_100" in done.stderr
+
+
+def test_the_fleet_is_deployed_to_by_the_floor_and_by_the_work_alone() -> None:
+    done = benchmarks("--hosts", "3", "--rounds", "1", "--peers", "local,floor", module="benchmarks.fleet")
+    assert done.returncode == 0, done.stderr
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:4]] for line in done.stdout.splitlines() if line.startswith("|")
+    ]
+    assert rows[0] == ["hosts", "batches", "case"]
+    cases = ["the work alone, without SSH", "floor: libssh2"]
+    assert rows[2:] == [["3", batches, case] for batches in ("all", "half") for case in cases]
+
+
+def test_the_fleet_knows_who_takes_part() -> None:
+    done = benchmarks("--peers", "floor,capistrano", module="benchmarks.fleet")
+    assert done.returncode == 2
+    assert "there is no capistrano; there are local, floor, penstock" in done.stderr

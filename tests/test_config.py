@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from runner import config
 from runner.config import Config, Credentials, NotifierConfig, RepositoryConfig, check, load, secret
 from runner.errors import InvalidFiles, UserError
-from runner.model.target import Host
+from runner.model.executor import ExecutorSettings
+from runner.model.target import Host, Ssh
 
 
 @pytest.fixture
@@ -36,6 +37,15 @@ def test_a_whole_configuration_is_read(write, tmp_path):
 listen = "127.0.0.1:8300"
 template_environment = ["STAGE"]
 keep_bundles = 3
+
+[executor]
+plan_before_removing = true
+keep_inside_bundle = true
+environment_allow = ["LC_*", "JAVA_HOME"]
+max_revisions = 2
+max_size = "1.5GiB"
+term_grace = "30s"
+drain_grace = "0s"
 
 [repositories.shop]
 url = "./shop.git"
@@ -72,6 +82,15 @@ secret = "env:OPS"
         listen="127.0.0.1:8300",
         template_environment=("STAGE",),
         keep_bundles=3,
+        executor=ExecutorSettings(
+            plan_before_removing=True,
+            keep_inside_bundle=True,
+            environment_allow=("LC_*", "JAVA_HOME"),
+            max_revisions=2,
+            max_size=3 << 29,
+            term_grace=dt.timedelta(seconds=30),
+            drain_grace=dt.timedelta(0),
+        ),
         repositories=(
             RepositoryConfig(
                 name="shop",
@@ -160,7 +179,7 @@ watch = "file"
 url = ""
 
 [hosts.web]
-transport = "ssh"
+transport = "agent"
 tags = {app = 1}
 
 [notifiers.ops]
@@ -179,7 +198,7 @@ url = "ftp://x"
         "11 repositories.a b.url: expected a URL or a path, without a password "
         '(use username and password = "env:NAME")',
         '13 hosts.web: names no folder; give folder = "PATH", which stands for the host\'s /',
-        "14 hosts.web.transport: ssh is not built yet in this version of Penstock",
+        "14 hosts.web.transport: agent is not built yet in this version of Penstock",
         "15 hosts.web.tags.app: expected text of at most 256 characters, not the number 1",
         '18 notifiers.ops.url: expected an http or https URL, not "ftp://x"',
     ]
@@ -277,7 +296,7 @@ def test_importing_the_configuration_is_light():
 def test_what_is_not_built_is_not_in_the_schema():
     known = config.schema.load("config")
     assert not config.NOT_BUILT[""] & known["properties"].keys()
-    assert not config.NOT_BUILT["hosts.*"] & known["$defs"]["host"]["properties"].keys()
+    assert not config.NOT_BUILT["hosts.*.transport"] & set(known["$defs"]["host"]["properties"]["transport"]["enum"])
 
 
 WORDS = (
@@ -293,3 +312,107 @@ def test_any_text_is_a_configuration_or_a_clear_mistake(tmp_path, text):
     file = tmp_path / "penstock.toml"
     file.write_bytes(text.encode(errors="surrogatepass"))
     assert all(mistake.message for mistake in check(file))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("keep_inside_bundl = true", "keep_inside_bundl: unknown key; did you mean keep_inside_bundle?"),
+        ("plan_before_removing = 1", "plan_before_removing: expected true or false, not the number 1"),
+        (
+            'environment_allow = ["A B"]',
+            'environment_allow[0]: expected the name of an environment variable, or a glob such as LC_*, not "A B"',
+        ),
+        ("max_revisions = 0", "max_revisions: expected a whole number from 1 to 1000, not the number 0"),
+        ('max_size = "2GB"', 'max_size: expected a size such as 500MiB or 2GiB, not "2GB"'),
+        ('term_grace = "5"', 'term_grace: expected a duration such as 90s, 5m or 1h30m, not "5"'),
+    ],
+)
+def test_mistakes_about_the_executor_are_clear(write, line, message):
+    assert messages(write(f"[executor]\n{line}\n")) == [f"2 executor.{message}"]
+
+
+def test_a_host_over_ssh_needs_nothing_but_its_name(write):
+    [host] = load(write('[hosts.web-1]\ntransport = "ssh"\n'), {}).hosts
+    assert host == Host(name="web-1", transport="ssh", folder="/", ssh=Ssh())
+
+
+def test_every_setting_of_a_host_over_ssh_is_read(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    file = write("""\
+[hosts.web-1]
+transport = "ssh"
+folder = "/srv/a b"
+address = "10.0.0.5"
+user = "deploy"
+port = 2222
+identity_file = ["keys/id", "~/.ssh/other"]
+proxy_jump = "ada@bastion:2200,inner"
+sudo = true
+python = "/opt/python/bin/python3"
+known_hosts = "known_hosts"
+connect_timeout = "5s"
+command_timeout = "1m"
+keepalive = "30s"
+""")
+    assert load(file, {}).hosts[0] == Host(
+        name="web-1",
+        transport="ssh",
+        folder="/srv/a b",
+        ssh=Ssh(
+            address="10.0.0.5",
+            user="deploy",
+            port=2222,
+            identity_files=(str(tmp_path / "keys/id"), "/home/ada/.ssh/other"),
+            proxy_jump="ada@bastion:2200,inner",
+            sudo=True,
+            python="/opt/python/bin/python3",
+            known_hosts=str(tmp_path / "known_hosts"),
+            connect_timeout=dt.timedelta(seconds=5),
+            command_timeout=dt.timedelta(minutes=1),
+            keepalive=dt.timedelta(seconds=30),
+        ),
+    )
+
+
+def test_mistakes_about_hosts_over_ssh_are_clear_and_all_told(write):
+    file = write("""\
+[hosts.a]
+transport = "ssh"
+folder = "srv"
+addres = "x"
+port = 0
+user = "-x"
+proxy_jump = "a b"
+python = "python3 -v"
+identity_file = "-----BEGIN\\nhunter2"
+keepalive = "0s"
+
+[hosts.b]
+folder = "/srv"
+address = "10.0.0.5"
+
+[hosts.c]
+user = "ada"
+""")
+    assert messages(file) == [
+        "3 hosts.a.folder: expected an absolute path on the host, without line breaks and backslashes",
+        "4 hosts.a.addres: unknown key; did you mean address?",
+        "5 hosts.a.port: expected a whole number from 1 to 65535, not the number 0",
+        '6 hosts.a.user: expected the name of a user, not "-x"',
+        '7 hosts.a.proxy_jump: expected [USER@]HOST[:PORT], or several with commas between, not "a b"',
+        '8 hosts.a.python: expected the path of an interpreter on the host, such as /usr/bin/python3, not "python3 -v"',
+        "9 hosts.a.identity_file: expected the path of a key file or a list of them, never the key itself",
+        '10 hosts.a.keepalive: expected a duration above zero, such as 30s, 5m or 1h30m, not "0s"',
+        '14 hosts.b.address: is for hosts with transport = "ssh"; this one is local',
+        '17 hosts.c.user: is for hosts with transport = "ssh"; this one is local',
+    ]
+
+
+def test_a_load_balancer_is_read_and_its_mistakes_are_named(write, tmp_path):
+    text = '[load_balancers.edge]\ntype = "haproxy"\naddress = ["run/a.sock", "10.0.0.1:99"]\ndrain_timeout = "5s"\n'
+    (edge,) = load(write(text)).load_balancers
+    assert edge.addresses == (str(tmp_path / "run/a.sock"), "10.0.0.1:99")
+    assert (edge.drain_timeout.seconds, edge.on_drain_timeout, edge.up_timeout.seconds) == (5, "continue", 60)
+    wrong = messages(write('[load_balancers.edge]\ntype = "haproxy"\naddress = "nowhere"\n'))
+    assert wrong and "the path of a socket" in wrong[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from local_git import commit, git, new_repository
-from store_cases import EVENTS
+from store_cases import PIPELINE
 from waiting import until
 
 from runner.config import RepositoryConfig
@@ -35,7 +35,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.work = new_repository(folder / "shop")
-        self.store = Store(folder / "state", EVENTS)
+        self.store = Store(folder / "state", PIPELINE)
         config = RepositoryConfig(name="shop", url=str(self.work))
         self.sources = AllSources([config], folder / "state")
         self.now = dt.datetime.now(dt.UTC)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from runner import yaml
 from runner.errors import InvalidFiles, Mistake, UserError
 from runner.model.manifest import Manifest
+from runner.plan.lifecycle import server_in_place
 from runner.render import appspec, manifest
 from runner.render.context import STAND_IN
 
@@ -103,8 +104,11 @@ class _Checking:
     def done(self) -> Checked:
         return Checked(self.files, sorted(set(self.mistakes)), sorted(set(self.warnings)))
 
-    def appspec(self, name: str, *, scripts_in: Path | None) -> None:
-        """Check one AppSpec file. *scripts_in*: where its scripts must be; None where nobody here can know."""
+    def appspec(self, name: str, *, scripts_in: Path | None, balanced: bool = True) -> None:
+        """Check one AppSpec file. *scripts_in*: where its scripts must be; None where nobody here can know.
+
+        *balanced*: some deployment group has, or may have, a load balancer.
+        """
         text = self._read(name)
         if text is None:
             return
@@ -115,9 +119,16 @@ class _Checking:
             return
         self.warnings += warnings
         for event, scripts in spec.hooks.items():
+            if not balanced and event in server_in_place().traffic:
+                self._never_run(name, text, event)
             for index, script in enumerate(scripts):
                 if scripts_in is not None and not (scripts_in / script.location.lstrip("/")).is_file():
                     self._missing_script(name, text, (event, index), script.location)
+
+    def _never_run(self, name: str, text: str, event: str) -> None:
+        line = yaml.read_like_agent(text, name).line(("hooks", event))
+        message = "runs only where a deployment group has a load_balancer, and none has"
+        self.warnings.append(Mistake(file=self._shown(name), line=line, path=f"hooks.{event}", message=message))
 
     def _missing_script(self, name: str, text: str, where: tuple[str, int], script: str) -> None:
         event, index = where
@@ -147,7 +158,8 @@ class _Checking:
         name = str(PurePosixPath(each.root) / each.appspec)
         in_tree = each.revision is None
         if (self.folder / name).is_file():
-            self.appspec(name, scripts_in=self.folder / each.root if in_tree else None)
+            balanced = any(group.load_balancer for group in each.groups)
+            self.appspec(name, scripts_in=self.folder / each.root if in_tree else None, balanced=balanced)
         elif in_tree:
             line = yaml.read(text, each.file).line(("appspec",))
             message = f"there is no {self._shown(name)}; every deployment needs an AppSpec file"

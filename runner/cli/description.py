@@ -57,6 +57,7 @@ def _header(out: "Console", deployment: Deployment) -> None:
     rows = [
         ("revision", deployment.revision.label + before),
         ("rollout", deployment.settings.rollout.name),
+        *([("traffic", str(balancing))] if (balancing := deployment.settings.load_balancer) else []),
         ("created", f"{moment(deployment.created_at)} {_CREATORS[deployment.creator]}"),
         ("started", moment(deployment.started_at)),
         ("ended", f"{moment(deployment.completed_at)} {_took(deployment)}"),

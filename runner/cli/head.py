@@ -35,8 +35,8 @@ class Head(NamedTuple):
         """Everything pinned, and checked for what would fail later. Raises before anything is recorded."""
         return [self._wanted(manifest, groups) for manifest, groups in self.chosen]
 
-    def script_seconds(self, wanted: Wish) -> int | None:
-        """How long the scripts of one host may take together; None where the AppSpec is not in the commit."""
+    def script_seconds(self, wanted: Wish) -> dict[str, int] | None:
+        """How long the scripts of each lifecycle event may take on a host; None where the AppSpec is not in the commit."""
         from runner.render import appspec
 
         if not isinstance(wanted.revision, GitRevision):
@@ -46,7 +46,7 @@ class Head(NamedTuple):
         if text is None:
             return None
         spec, _warnings = appspec.parse(text, name)
-        return sum(script.timeout for scripts in spec.hooks.values() for script in scripts)
+        return {event: sum(script.timeout for script in scripts) for event, scripts in spec.hooks.items()}
 
     def keep_bundles(self, wanted: Sequence[Wish]) -> None:
         """Bring revisions into the cache that another process would not know where to find."""

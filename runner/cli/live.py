@@ -4,7 +4,7 @@ A deployment that has ended becomes one line above the table, and stays on the s
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -28,9 +28,9 @@ LINES_AROUND = 4  # of the terminal, that the table leaves alone
 
 
 class LiveView:
-    """The live table. *events*: the pipeline's lifecycle events. Call it from one thread."""
+    """The live table. *events*: a deployment's ID to its lifecycle events, in order. Call it from one thread."""
 
-    def __init__(self, board: Board, console: "Console", events: Sequence[str], clock: Clock) -> None:
+    def __init__(self, board: Board, console: "Console", events: Callable[[str], Sequence[str]], clock: Clock) -> None:
         self._board, self._console, self._events, self._clock = board, console, events, clock
         self._marks = ASCII_MARKS if console.options.ascii_only else MARKS
         self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -99,16 +99,16 @@ class LiveView:
         table.add_column(no_wrap=True)
         table.add_column(justify="right", no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis")
-        names = _most_urgent(rollout, room)
+        names, events = _most_urgent(rollout, room), self._events(rollout.id)
         for name in names:
-            table.add_row("", name, *self._cells(rollout.hosts[name]))
+            table.add_row("", name, *self._cells(rollout.hosts[name], events))
         yield table
         if hidden := len(rollout.hosts) - len(names):
             yield Text(f"  … and {count(hidden, 'more host')}", style="dim")
 
-    def _cells(self, host: HostRow) -> tuple[Text, Text, Text]:
+    def _cells(self, host: HostRow, events: Sequence[str]) -> tuple[Text, Text, Text]:
         marks = Text()
-        for event in self._events:
+        for event in events:
             status = host.events.get(event, "Skipped" if host.status in ("Failed", "Skipped") else "Pending")
             marks.append(f"{self._marks[status]} ", STYLES[status])
         took = span((host.ended_at or self._clock()) - host.started_at) if host.started_at else ""

@@ -1,7 +1,7 @@
 """What a rollout would do, told before it happens: the forecast with its earliest and latest end."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -48,13 +48,14 @@ class Outline(Value, frozen=True, kw_only=True, omit_defaults=False):
     window: int
     max_failed: int | None
     steps: tuple[PlannedBatch | PlannedHold, ...]
+    events: tuple[str, ...]
     settings: GroupSettings
     earliest_end: dt.timedelta
     latest_end: dt.timedelta | None
 
 
-def outline(forecasts: Sequence[Forecast], state: State, script_seconds: int | None) -> list[Outline]:
-    """The groups of one application. *script_seconds*: what the scripts of one host may take; None when unknown."""
+def outline(forecasts: Sequence[Forecast], state: State, script_seconds: Mapping[str, int] | None) -> list[Outline]:
+    """The groups of one application. *script_seconds*: what the scripts of each event may take on a host; None: unknown."""
     known = {(group.application, group.group): group for group in state.groups}
     forecasts = _without_absent_predecessors(forecasts)
     ends: dict[str, tuple[dt.timedelta, dt.timedelta | None]] = {}
@@ -90,6 +91,7 @@ def _outline(each: Forecast, known: GroupState | None, earliest: dt.timedelta, l
         window=each.plan.window,
         max_failed=each.plan.max_failed,
         steps=tuple(_steps(each)),
+        events=each.events,
         settings=each.settings,
         earliest_end=earliest,
         latest_end=latest,
@@ -107,9 +109,11 @@ def _steps(each: Forecast) -> Iterator[PlannedBatch | PlannedHold]:
 
 
 def _ends(
-    each: Forecast, before: dict[str, tuple[dt.timedelta, dt.timedelta | None]], script_seconds: int | None
+    each: Forecast,
+    before: dict[str, tuple[dt.timedelta, dt.timedelta | None]],
+    script_seconds: Mapping[str, int] | None,
 ) -> tuple[dt.timedelta, dt.timedelta | None]:
-    """Earliest: all waits. Latest: also every script of every turn up to its timeout."""
+    """Earliest: all waits. Latest: also every script of every turn up to its timeout, and the load balancers'."""
     after = each.settings.after
     earliest, latest = before[after.group] if after else (_NOTHING, _NOTHING)
     waits = (after.bake if after else _NOTHING) + sum(
@@ -117,8 +121,8 @@ def _ends(
     )
     if latest is None or script_seconds is None:
         return earliest + waits, None
-    scripts = dt.timedelta(seconds=script_seconds * _turns(each.plan))
-    return earliest + waits, latest + waits + scripts
+    scripts = dt.timedelta(seconds=sum(script_seconds.get(event, 0) for event in each.events))
+    return earliest + waits, latest + waits + (scripts + each.traffic_wait) * _turns(each.plan)
 
 
 def _turns(plan: RolloutPlan) -> int:
@@ -147,6 +151,8 @@ def _facts(each: Outline) -> Iterator[tuple[str, str]]:
     yield "rollout", f"{each.rollout}: at most {each.window} of {count(hosts, 'host')} out of service at a time"
     for number, step in enumerate(each.steps, start=1):
         yield f"step {number}", _step(step)
+    if each.settings.load_balancer:
+        yield "traffic", f"{each.settings.load_balancer}: a host is out of it while it is deployed to"
     yield "stops", _stops(each)
     yield "rollback", _rollback(each.settings)
     for trigger in each.settings.triggers:
@@ -190,4 +196,5 @@ def _end(each: Outline) -> str:
     )
     if each.latest_end is None:
         return f"earliest {first}; latest unknown, the AppSpec comes with the bundle"
-    return f"earliest {first}; latest {format_duration(each.latest_end)} if every script takes as long as it may"
+    whatever = "every script and every wait for a load balancer" if each.settings.load_balancer else "every script"
+    return f"earliest {first}; latest {format_duration(each.latest_end)} if {whatever} takes as long as it may"

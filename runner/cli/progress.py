@@ -153,7 +153,11 @@ class Progress:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def view_for(arguments: argparse.Namespace, events: Sequence[str], *, as_json: bool = False) -> Callable[[Board], View]:
+Events = Callable[[str], Sequence[str]]
+"""A deployment's ID to the names of its lifecycle events, in order."""
+
+
+def view_for(arguments: argparse.Namespace, events: Events, *, as_json: bool = False) -> Callable[[Board], View]:
     """The view that suits the output: *as_json* for JSON lines, else the terminal's, else plain lines.
 
     Standard output is left to the result when that is JSON.
@@ -166,7 +170,7 @@ def view_for(arguments: argparse.Namespace, events: Sequence[str], *, as_json: b
     return lambda board: _lines(board, out, verbose=arguments.verbose)
 
 
-def _live(board: Board, out: TextIO, events: Sequence[str]) -> View:
+def _live(board: Board, out: TextIO, events: Events) -> View:
     from rich.console import Console
 
     from runner.cli.live import LiveView

@@ -45,13 +45,12 @@ class Driver:
         platform: Platform,
         prepare: Preparing,
         logs: Logs,
-        events: tuple[str, ...],
         clock: Clock,
         recorded: Callable[[], None] = lambda: None,
     ) -> None:
         self._recorded = recorded
         self._store, self._platform, self._prepare, self._logs = store, platform, prepare, logs
-        self._events, self._clock = events, clock
+        self._clock = clock
         self._inbox: list[Result] = []
         self._running: set[asyncio.Task[None]] = set()
         self._jobs: OrderedDict[str, asyncio.Future[tuple[Job, dict[str, Host]]]] = OrderedDict()
@@ -158,7 +157,8 @@ class Driver:
                 if self._draining:
                     return None
                 if not error.retryable or self._clock() >= give_up_at:
-                    failed = ErrorInformation(code="REVISION_MISSING", message=error.message)
+                    code = "REVISION_MISSING" if error.code == WorldError.code else error.code
+                    failed = ErrorInformation(code=code, message=error.message)
                     return PreparationFailed(deployment_id=deployment.id, error=failed)
                 self._log.warning("preparation failed, trying again", deployment=deployment.id, error=error.message)
             except Exception as bug:  # noqa: BLE001 - one deployment's bug must not stop the others
@@ -174,9 +174,9 @@ class Driver:
             command = Command(
                 job=job,
                 host=hosts[action.target],
-                lifecycle_event=self._events[action.event],
+                lifecycle_event=action.name,
                 attempt=action.attempt,
-                is_last=action.event + 1 == len(self._events),
+                is_last=action.is_last,
             )
             self._keep(action, None)
             outcome = await self._platform.run(command, lambda text: self._keep(action, text))
@@ -225,5 +225,5 @@ class Driver:
         return {
             "deployment": action.deployment_id,
             "target": action.target,
-            "lifecycle_event": self._events[action.event],
+            "lifecycle_event": action.name,
         }

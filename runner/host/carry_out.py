@@ -5,12 +5,15 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import subprocess
-from collections.abc import Callable
-from typing import Any
 
+from runner.host.cleanup import SEMANAGE
 from runner.host.copying import copy_file
 from runner.host.outcome import Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def carry_out(instruction: dict[str, Any], record: Callable[[str], None]) -> None:
@@ -65,7 +68,7 @@ def _set_context(path: str, context: dict[str, str | None], record: Callable[[st
     for option, value in (("-s", context["user"]), ("-t", context["type"]), ("-r", context["range"])):
         command += [option, value] if value else []
     _run([*command, path])
-    record("semanage\0" + path)
+    record(SEMANAGE + path)
     _run(["restorecon", "-v", path])
 
 
@@ -81,6 +84,8 @@ def _set_owner(path: str, owner: str | None, group: str | None) -> None:
 
 
 def _run(command: list[str]) -> None:
+    import subprocess  # costly, and hardly ever needed
+
     try:
         done = subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
     except FileNotFoundError as error:

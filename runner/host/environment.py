@@ -1,6 +1,7 @@
 """The environment of hooks: a minimal one of its own, the host's configured one, then CodeDeploy's variables.
 
-Nothing is taken over from this process: what the control side was started with never reaches a script.
+Of this process's own environment only what `environment_allow` names is taken over. That is what logging in to the host
+gave it; on local hosts it is empty, so that nothing of the control side ever reaches a script.
 """
 
 from __future__ import annotations
@@ -10,14 +11,22 @@ import pwd
 
 from runner.host.layout import Layout
 from runner.host.request import Request
+from runner.host.stars import fits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_OWN = dict(os.environ)  # as this process was started; the search for `su` and `sudo` changes it later
 
 
 def environment_for(request: Request, layout: Layout) -> dict[str, str]:
     """All variables of a script of this request. Later sources win: CodeDeploy's own cannot be overridden."""
     environment = {"PATH": _PATH, "LANG": "C.UTF-8"}
     environment.update(_user())
+    environment.update(_allowed(request.options.environment_allow))
     environment.update(request.environment)
     environment.update(request.variables)
     environment.update(
@@ -29,6 +38,14 @@ def environment_for(request: Request, layout: Layout) -> dict[str, str]:
         PENSTOCK_ROOT=layout.folder,
     )
     return environment
+
+
+def _allowed(patterns: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The variables of this process that one of *patterns* names; only `*` is special."""
+    for pattern in patterns:
+        for name, value in _OWN.items():
+            if fits(name, pattern):
+                yield name, value
 
 
 def _user() -> dict[str, str]:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import traceback
-from typing import Any
-
 from runner.host import bundle, hooks, install, outcome
+from runner.host.exchange import Exchange
 from runner.host.feed import Feed
 from runner.host.journal import Journal
 from runner.host.layout import Layout
-from runner.host.logs import rotate, size_of, tail
+from runner.host.lock import GroupLock
 from runner.host.outcome import Failure
+from runner.host.pieces import end_of
+from runner.host.reading import tail
 from runner.host.request import Request
+from runner.host.wire import HungUp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
-def run(request: Request, layout: Layout, journal: Journal, feed: Feed) -> dict[str, Any]:
-    """Run the event of *request*; the caller holds the group's lock. Returns the outcome, which is then in the journal."""
+def run(request: Request, layout: Layout, journal: Journal, feed: Feed, lock: GroupLock) -> dict[str, Any]:
+    """Run the event of *request* while holding *lock*, the group's. Returns the outcome, which is then in the journal."""
     began = journal.began()
     if began is None:
-        rotate(layout.deployments_log)
-        journal.add("began", at=outcome.now(), log=size_of(layout.scripts_log))
+        journal.add("began", at=outcome.now(), log=end_of(layout.scripts_log))
         began = journal.began() or {"at": outcome.now(), "log": 0}
     feed.begins_at(began["log"])
     try:
-        ended = outcome.succeeded(_perform(request, layout, journal, feed), began["at"])
+        ended = outcome.succeeded(_perform(request, layout, journal, feed, lock), began["at"])
+    except HungUp:  # it can go on only with somebody else
+        raise
     except Exception as error:  # noqa: BLE001  every error is an outcome of this target, and must be recorded
         ended = outcome.failed(_as_failure(error), tail_for(error, layout, began["log"]), began["at"])
     journal.add("ended", durable=True, outcome=ended)
@@ -35,13 +41,13 @@ def tail_for(error: Exception, layout: Layout, start: int) -> str:
     return tail(layout.scripts_log, start) if isinstance(error, Failure) and error.script else ""
 
 
-def _perform(request: Request, layout: Layout, journal: Journal, feed: Feed) -> str:
+def _perform(request: Request, layout: Layout, journal: Journal, feed: Feed, lock: GroupLock) -> str:
     """Do what the event is for. Returns a note for its outcome."""
     if request.event == "DownloadBundle":
-        return bundle.download(request, layout)
+        return bundle.download(request, layout, Exchange(feed.wire, feed.number, request.limits.patience))
     if request.event == "Install":
         return install.install(request, layout)
-    return hooks.run(request, layout, journal, feed)
+    return hooks.run(request, layout, journal, feed, lock)
 
 
 def _as_failure(error: Exception) -> Failure:
@@ -49,4 +55,6 @@ def _as_failure(error: Exception) -> Failure:
         return error
     if isinstance(error, OSError):
         return Failure(str(error))
+    import traceback
+
     return Failure("Penstock failed on this host; please report this.\n" + "".join(traceback.format_exc(limit=-6)))

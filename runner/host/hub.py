@@ -9,11 +9,10 @@ from __future__ import annotations
 import array
 import gc
 import os
-import signal
 import socket
 
-# Loaded here, once, so that no session pays for them.
-from runner.host import session, unpack  # noqa: F401
+from runner.host import session, unpack  # noqa: F401  loaded here, once, so that no session pays for it
+from runner.host.signals import signal
 from runner.host.wire import Wire
 
 _INT = array.array("i").itemsize
@@ -24,6 +23,7 @@ def serve(channel_fd: int) -> None:
     session.detach(new_session=False)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets ended sessions for us
     gc.freeze()
+    gc.enable()
     channel = socket.socket(fileno=channel_fd)
     while True:
         connections = _receive(channel)

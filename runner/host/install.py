@@ -1,42 +1,49 @@
 """Install: removes what the last Install of this group made, works out what to make now, and makes it.
 
 Source: agent 1.8, "Install". The order is the agent's, down to its consequence that a plan which turns out impossible
-has already cost the old files; ours reports all that is wrong with the plan, not the first.
+has already cost the old files, unless `plan_before_removing` is chosen; ours reports all that is wrong with the plan.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import stat
-import subprocess
 
+from runner.host import plain_json
 from runner.host.carry_out import carry_out
-from runner.host.instructions import Instruction, plan
+from runner.host.cleanup import clean_up, foresee, recorded
+from runner.host.disk import Disk
+from runner.host.instructions import plan
 from runner.host.layout import Layout, write_whole
 from runner.host.outcome import Failure
 from runner.host.request import Request
 
-_SEMANAGE = "semanage\0"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runner.host.instructions import Instruction
 
 
 def install(request: Request, layout: Layout) -> str:
     """Install the unpacked revision. Safe to do again after a crash at any point. Raises `Failure`."""
-    _check(request, layout)
+    check_revision(request, layout)
     _adopt_interrupted(request, layout)
-    _clean_up(layout.cleanup)
-    instructions = plan(request, layout)
+    if request.options.plan_before_removing:
+        disk, _ = foresee(recorded(layout.cleanup))
+        instructions = plan(request, layout, disk)
+        clean_up(layout.cleanup)
+    else:
+        clean_up(layout.cleanup)
+        instructions = plan(request, layout, Disk())
     _write_instructions(request, layout, instructions)
     with open(layout.cleanup, "wb", buffering=0) as cleanup:
         for instruction in instructions:
             carry_out(instruction, lambda path: _record(cleanup.fileno(), path))
     stored = {"file": request.appspec_file, "appspec": request.appspec_json}
-    write_whole(layout.appspec, json.dumps(stored))
+    write_whole(layout.appspec, plain_json.dumps(stored))
     write_whole(layout.last_successful, layout.deployment)
     return ""
 
 
-def _check(request: Request, layout: Layout) -> None:
+def check_revision(request: Request, layout: Layout) -> None:
     """The AppSpec is looked for under its given name and under its two usual ones."""
     names = (request.appspec_file, "appspec.yaml", "appspec.yml")
     if not os.path.isdir(layout.archive):
@@ -45,60 +52,32 @@ def _check(request: Request, layout: Layout) -> None:
         raise Failure("The AppSpec file {} is not in the revision on this host.".format(request.appspec_file))
 
 
-def _adopt_interrupted(request: Request, layout: Layout) -> None:
-    """A directory is recorded after it is made. If a crash came between, it is ours all the same: record it now."""
+def _interrupted(request: Request, layout: Layout) -> str | None:
+    """A directory is recorded after it is made. If a crash came between, it is ours all the same: the one, or None."""
     try:
         with open(layout.instructions, encoding="utf-8", errors="surrogateescape") as file:
-            stored = json.load(file)
+            stored = plain_json.loads(file.read())
     except (FileNotFoundError, ValueError):
-        return
+        return None
     if stored.get("deployment") != request.deployment or not os.path.exists(layout.cleanup):
-        return
-    recorded = set(_recorded(layout.cleanup))
-    with open(layout.cleanup, "ab", buffering=0) as cleanup:
-        for instruction in stored["instructions"]:
-            if instruction["type"] == "mkdir" and instruction["directory"] not in recorded:
-                if os.path.isdir(instruction["directory"]):
-                    _record(cleanup.fileno(), instruction["directory"])
-                return
+        return None
+    known = set(recorded(layout.cleanup))
+    for instruction in stored["instructions"]:
+        if instruction["type"] == "mkdir" and instruction["directory"] not in known:
+            return str(instruction["directory"]) if os.path.isdir(instruction["directory"]) else None
+    return None
 
 
-def _clean_up(path: str) -> None:
-    """Remove what the file *path* lists, last first; then the file. What is not there, or not empty, is left."""
-    for line in reversed(_recorded(path)):
-        if line.startswith(_SEMANAGE):
-            subprocess.run(["semanage", "fcontext", "-d", line[len(_SEMANAGE) :]], check=False, capture_output=True)
-        else:
-            _remove(line)
-    if os.path.exists(path):
-        os.unlink(path)
-
-
-def _recorded(path: str) -> list[str]:
-    """The lines of a cleanup file; a last one that lacks its end was never finished, and does not count."""
-    try:
-        with open(path, "rb") as file:
-            return [os.fsdecode(line) for line in file.read().split(b"\n")[:-1]]
-    except FileNotFoundError:
-        return []
-
-
-def _remove(path: str) -> None:
-    try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            os.rmdir(path)
-        else:
-            os.unlink(path)
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError:
-        if not os.path.isdir(path) or not os.listdir(path):
-            raise
+def _adopt_interrupted(request: Request, layout: Layout) -> None:
+    directory = _interrupted(request, layout)
+    if directory is not None:
+        with open(layout.cleanup, "ab", buffering=0) as cleanup:
+            _record(cleanup.fileno(), directory)
 
 
 def _write_instructions(request: Request, layout: Layout, instructions: list[Instruction]) -> None:
     content = {"deployment": request.deployment, "instructions": instructions}
-    write_whole(layout.instructions, json.dumps(content, ensure_ascii=False))
+    write_whole(layout.instructions, plain_json.dumps(content))
 
 
 def _record(fd: int, path: str) -> None:

@@ -16,6 +16,7 @@ class Layout:
         self.group = os.path.join(self.state, group_id)
         self.deployment = os.path.join(self.group, deployment)
         self.bundle = os.path.join(self.deployment, "bundle.tar")  # this name whatever its type
+        self.incoming = os.path.join(self.deployment, "incoming")  # of a bundle that is on its way
         self.archive = archive_of(self.deployment)
         self.appspec = appspec_of(self.deployment)
         self.journal = os.path.join(self.deployment, "journal")
@@ -27,6 +28,12 @@ class Layout:
         self.lock = instructions + "-lock"
         self.last_successful = instructions + "_last_successful_install"
         self.most_recent = instructions + "_most_recent_install"
+
+    def with_archive(self, archive: str) -> Layout:
+        """This layout, as if the unpacked bundle of the deployment were at *archive*."""
+        other = Layout(self.folder, os.path.basename(self.group), os.path.basename(self.deployment))
+        other.archive = archive
+        return other
 
     def make(self) -> None:
         """Make the folders of the state; any that are there already are left alone."""

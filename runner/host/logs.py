@@ -1,17 +1,23 @@
-"""The logs of scripts: written as they print, read back from any offset, and their tail for the diagnostics."""
+"""Writes the logs of scripts while they print. Both are rotated while they are written, so neither can fill a disk.
+
+scripts.log, one per deployment, is read back by positions in the whole of it (`pieces`); penstock-deployments.log, one per
+host and shared by all that deploy there, is for people, and its older files are `.1`, `.2` ...
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
-from collections.abc import Iterable
 
+from runner.host import pieces
 from runner.host.layout import Layout
+from runner.host.request import Limits
 
 LONGEST_LINE = 32768  # bytes; longer ones are cut into several
-_STAMP = 20  # "YYYY-MM-DD HH:MM:SS "
-_TAIL = 2048  # characters, and always fewer
-_PIECE = 65536
+STAMP = 20  # bytes of "YYYY-MM-DD HH:MM:SS "
+_MOST_OF_ALL, _KEPT_OF_ALL = 64 << 20, 8  # penstock-deployments.log: bytes of a file, files
+_LOOK_EVERY = 1 << 20  # bytes written to penstock-deployments.log between two looks at its size
 
 
 class ScriptsLog:
@@ -20,75 +26,108 @@ class ScriptsLog:
     A full disk loses lines here; it never stops a script.
     """
 
-    def __init__(self, layout: Layout, deployment: str) -> None:
-        self._own = _open_for_lines(layout.scripts_log)
-        self._all = _open_for_lines(layout.deployments_log)
+    def __init__(self, layout: Layout, deployment: str, limits: Limits) -> None:
+        self._own = _Own(layout.scripts_log, limits.log_piece, limits.log_pieces)
+        self._all = _All(layout.deployments_log, _MOST_OF_ALL, _KEPT_OF_ALL)
         self._deployment = deployment.encode()
 
-    def add(self, lines: Iterable[bytes]) -> None:
-        """Add *lines*, which carry no newline, stamped with this host's local time."""
+    def add(self, prefix: bytes, lines: bytes) -> None:
+        """Add *lines*, the last of which is finished too, each after this host's local time and *prefix*."""
         seconds = time.time()
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)).encode()
         exact = b"[%s.%03d] [%s]" % (stamp, int(seconds * 1000) % 1000, self._deployment)
-        lines = list(lines)
-        _write(self._own, b"".join([stamp + b" " + line + b"\n" for line in lines]))
-        _write(self._all, b"".join([exact + line + b"\n" for line in lines]))
+        self._own.write(_before_each(stamp + b" " + prefix, lines))
+        self._all.write(_before_each(exact + prefix, lines))
 
     def close(self) -> None:
-        os.close(self._own)
-        os.close(self._all)
+        self._own.close()
+        self._all.close()
 
 
-def size_of(path: str) -> int:
-    """Bytes in the file *path*, 0 when there is none."""
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return 0
+def _before_each(head: bytes, lines: bytes) -> list[bytes | memoryview]:
+    """*lines*, each after *head*, as pieces of one write: output may be large, so it is copied as rarely as possible."""
+    return [head, memoryview(lines.replace(b"\n", b"\n" + head))[: -len(head)]]
 
 
-def read_lines(path: str, offset: int) -> tuple[str, int]:
-    """Whole lines of scripts.log from *offset*, at most some 64 KiB, without their time; and the offset after them."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(offset)
-            piece = file.read(_PIECE)
-    except FileNotFoundError:
-        return "", offset
-    whole = piece[: piece.rfind(b"\n") + 1]
-    if not whole:
-        return "", offset
-    text = b"".join([line[_STAMP:] + b"\n" for line in whole[:-1].split(b"\n")])
-    return text.decode("utf-8", "replace"), offset + len(whole)
+class _Own:
+    """The log of one deployment. Only one process at a time writes it: the one that holds the group's lock."""
+
+    def __init__(self, path: str, most: int, keep: int) -> None:
+        self._path, self._most, self._keep = path, most, keep
+        self._fd = _open_for_lines(path)
+        self._size = os.fstat(self._fd).st_size
+
+    def write(self, content: list[bytes | memoryview]) -> None:
+        if self._size and self._size + sum(map(len, content)) > self._most:
+            self._set_aside()
+        self._size += _write(self._fd, content)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _set_aside(self) -> None:
+        try:
+            os.rename(self._path, "{}.{}".format(self._path, pieces.start_of(self._path)))
+            older = pieces.older(self._path)
+            for _, oldest in older[: max(0, len(older) + 1 - self._keep)]:
+                os.unlink(oldest)
+            fd = _open_for_lines(self._path)
+        except OSError:
+            return  # then it grows; losing it would be worse
+        os.close(self._fd)
+        self._fd, self._size = fd, 0
 
 
-def tail(path: str, start: int) -> str:
-    """The last whole lines after offset *start*, fewer than 2048 characters; "" when the very last is longer."""
-    begin = max(start, size_of(path) - 2 * _PIECE)
-    text = ""
-    while True:
-        more, begin = read_lines(path, begin)
-        if not more:
-            break
-        text = (text + more)[-_PIECE:]
-    kept: list[str] = []
-    room = _TAIL
-    for line in reversed(text.split("\n")[:-1]):
-        room -= len(line) + 1
-        if room <= 0:
-            break
-        kept.insert(0, line + "\n")
-    return "".join(kept)
+class _All:
+    """The log of all deployments of this host. Any number of processes write it, and any of them may rotate it."""
+
+    def __init__(self, path: str, most: int, keep: int) -> None:
+        self._path, self._most, self._keep = path, most, keep
+        self._fd = _open_for_lines(path)
+        self._unseen = _LOOK_EVERY
+
+    def write(self, content: list[bytes | memoryview]) -> None:
+        if self._unseen >= _LOOK_EVERY:
+            self._unseen = 0
+            self._follow()
+        self._unseen += _write(self._fd, content)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _follow(self) -> None:
+        """Rotate the log if it is too large, and go over to the new file, whoever made it."""
+        try:
+            rotate(self._path, self._fd, self._most, self._keep)
+            if not _is_at(self._fd, self._path):
+                fd = _open_for_lines(self._path)
+                os.close(self._fd)
+                self._fd = fd
+        except OSError:
+            pass
 
 
-def rotate(path: str, most: int = 64 << 20, keep: int = 8) -> None:
-    """Set the log *path* aside as `.1`, `.2` ... once it is larger than *most* bytes; *keep* files in all."""
-    if size_of(path) <= most:
+def rotate(path: str, fd: int, most: int, keep: int) -> None:
+    """Set the log *path*, open as *fd*, aside as `.1`, `.2` ... if it is larger than *most* bytes; *keep* files in all."""
+    if os.fstat(fd).st_size <= most:
         return
-    for number in range(keep - 1, 0, -1):
-        older = path if number == 1 else "{}.{}".format(path, number - 1)
-        if os.path.exists(older):
-            os.replace(older, "{}.{}".format(path, number))
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        if not _is_at(fd, path):
+            return  # another process was faster
+        for number in range(keep - 1, 0, -1):
+            before = path if number == 1 else "{}.{}".format(path, number - 1)
+            if os.path.exists(before):
+                os.replace(before, "{}.{}".format(path, number))
+    finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def _is_at(fd: int, path: str) -> bool:
+    try:
+        return os.stat(path).st_ino == os.fstat(fd).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _open_for_lines(path: str) -> int:
@@ -96,12 +135,12 @@ def _open_for_lines(path: str) -> int:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     size = os.fstat(fd).st_size
     if size and os.pread(fd, 1, size - 1) != b"\n":
-        _write(fd, b"\n")
+        _write(fd, [b"\n"])
     return fd
 
 
-def _write(fd: int, content: bytes) -> None:
+def _write(fd: int, content: list[bytes | memoryview]) -> int:
     try:
-        os.write(fd, content)
+        return os.writev(fd, content)
     except OSError:
-        pass
+        return 0

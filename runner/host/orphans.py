@@ -1,37 +1,39 @@
-"""Ends what a killed keeper left running, before its script is run again: two of one script must never overlap."""
+"""Ends what is left of a script whose shell has died, before it is run again: two of one script must never overlap."""
 
 from __future__ import annotations
 
 import os
-import signal
 import time
 
+from runner.host.process import Process, process_of, stat_of
+from runner.host.signals import signal
 
-def ticks_of(pid: int) -> int | None:
-    """When process *pid* started, in the kernel's ticks; with the number it names a process for good. None: not there."""
-    stat = _stat(pid)
-    return int(stat[19]) if stat else None
+_LOOK_AGAIN = 0.02  # seconds
+_KILL_TAKES = 5.0  # seconds, at most
 
 
-def end(keeper: int, ticks: int | None, grace: float) -> None:
-    """End every process of the session that *keeper*, started at *ticks* and dead by now, had led: TERM, then KILL.
+def end(leader: Process, grace: float) -> None:
+    """End every process of the group that *leader* leads or led: TERM, and KILL after *grace* seconds.
 
-    A process number is not given out again while a session of that number lives, so only a live leader with another
-    start can be a stranger. Daemons that left the keeper's session are not touched.
+    A process number is not given out again while a group of that number lives, so a live leader with another start,
+    and whatever is from before the machine's last boot, is a stranger. Daemons that left the group are not touched.
     """
-    if ticks_of(keeper) not in (None, ticks):
+    present = process_of(leader.pid)
+    if present.boot != leader.boot or present.ticks not in (None, leader.ticks):
         return
     deadline = time.monotonic() + grace
-    signal_number = signal.SIGTERM
+    number = signal.SIGTERM
     while True:
-        members = [pid for pid in _processes() if pid != keeper and _session(pid) == keeper]
+        members = [pid for pid in _processes() if _group(pid) == leader.pid]
         if not members:
             return
         for pid in members:
-            _kill(pid, signal_number)
-        time.sleep(0.02)
+            _kill(pid, number)
+        time.sleep(_LOOK_AGAIN)
+        if time.monotonic() >= deadline + _KILL_TAKES:  # it is not ours to end, or stuck in the kernel
+            return
         if time.monotonic() >= deadline:
-            signal_number = signal.SIGKILL
+            number = signal.SIGKILL
 
 
 def _processes() -> list[int]:
@@ -41,19 +43,10 @@ def _processes() -> list[int]:
         return []
 
 
-def _session(pid: int) -> int | None:
-    """The session of a process that runs; None for one that is gone or only waits to be reaped."""
-    stat = _stat(pid)
-    return int(stat[3]) if stat and stat[0] not in ("Z", "X") else None
-
-
-def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat from the third on; the name before them may hold anything."""
-    try:
-        with open("/proc/{}/stat".format(pid), "rb") as file:
-            return file.read().rpartition(b")")[2].decode().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+def _group(pid: int) -> int | None:
+    """The process group of a process that runs; None for one that is gone or only waits to be reaped."""
+    stat = stat_of(pid)
+    return int(stat[2]) if stat and stat[0] not in ("Z", "X") else None
 
 
 def _kill(pid: int, number: int) -> None:

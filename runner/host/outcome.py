@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SUCCESS = "Success"
 SCRIPT_MISSING = "ScriptMissing"
@@ -37,6 +40,12 @@ def now() -> str:
     return "{}.{:06d}Z".format(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)), microseconds)
 
 
+def printable(text: str) -> str:
+    """*text* with the bytes of file names that are not UTF-8 shown as `\\xe9`: others refuse them, even as JSON."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def _outcome(ok: bool, code: str, script: str, message: str, log_tail: str, started_at: str) -> dict[str, Any]:
+    message = printable(message)
     diagnostics = {"error_code": code, "script_name": script, "message": message, "log_tail": log_tail}
     return {"succeeded": ok, "diagnostics": diagnostics, "started_at": started_at, "ended_at": now()}

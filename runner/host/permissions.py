@@ -5,22 +5,25 @@ Nothing that was there before is ever touched, nor the object itself when it is 
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any
-
+from runner.host.disk import Disk
 from runner.host.request import AclEntry, Permission
+from runner.host.stars import fits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
 
 class Permissions:
     """Collects *instructions*, and *problems* instead where the agent would refuse."""
 
-    def __init__(self, copies: Mapping[str, str], directories: Mapping[str, None]) -> None:
+    def __init__(self, copies: Mapping[str, str], directories: Mapping[str, None], disk: Disk) -> None:
         self.instructions: list[dict[str, Any]] = []
         self.problems: list[str] = []
         self._copies = copies
         self._directories = directories
+        self._disk = disk
         self._seen: set[str] = set()
 
     def add(self, permission: Permission) -> None:
@@ -28,7 +31,7 @@ class Permissions:
         if permission.object in self._copies:
             if "file" in permission.types:
                 self._add_file(permission)
-        elif permission.object in self._directories or os.path.isdir(permission.object):
+        elif permission.object in self._directories or self._disk.is_directory(permission.object):
             for path in self._below(permission):
                 self._set(path, permission)
 
@@ -96,5 +99,4 @@ def _matches(path: str, permission: Permission) -> bool:
 
 def _fits(name: str, pattern: str) -> bool:
     """Only `*` is special, and no pattern reaches into a subdirectory."""
-    expression = ".*".join(re.escape(part) for part in pattern.split("*"))
-    return "/" not in name and re.fullmatch(expression, name, re.DOTALL) is not None
+    return "/" not in name and fits(name, pattern)

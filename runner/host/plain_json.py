@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 _BLANK = " \t\n\r"
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes | bytearray) -> Any:
     """The value in *text*, UTF-8 if it is bytes. Raises `ValueError` for what is not JSON."""
     if isinstance(text, (bytes, bytearray)):
         text = text.decode("utf-8", "surrogatepass")
     stripped = text.strip(_BLANK)
     try:
         value, end = _scan(stripped, 0)
-    except StopIteration as error:
+    except (StopIteration, SystemError) as error:  # what the C scanner makes of an end that comes too early
         raise ValueError("not JSON") from error
     if end != len(stripped):
         raise ValueError("not JSON: something follows the value")
@@ -46,8 +46,9 @@ class _Reading:
 def _from_private_parts() -> Any:
     import _json
 
-    scan = _json.make_scanner(_Reading())
-    encode = _json.make_encoder(None, None, _json.encode_basestring_ascii, None, ": ", ", ", False, False, True)
+    parts: Any = _json
+    scan = parts.make_scanner(_Reading())
+    encode = parts.make_encoder(None, None, parts.encode_basestring_ascii, None, ": ", ", ", False, False, True)
     if scan('{"a": [1]}', 0) != ({"a": [1]}, 10) or "".join(encode({"a": [1]}, 0)) != '{"a": [1]}':
         raise ImportError("the parts of json are not what they were")
     return scan, encode
@@ -56,7 +57,8 @@ def _from_private_parts() -> Any:
 def _from_json() -> Any:
     import json
 
-    return json.JSONDecoder().scan_once, lambda value, _: (json.dumps(value),)
+    reader: Any = json.JSONDecoder()
+    return reader.scan_once, lambda value, _: (json.dumps(value),)
 
 
 try:

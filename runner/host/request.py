@@ -5,8 +5,6 @@ The AppSpec comes parsed and checked; members that have their default value are 
 
 from __future__ import annotations
 
-import re
-
 from runner.host.outcome import Failure
 from runner.host.record import Record
 
@@ -14,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_NAME = re.compile(r"[A-Za-z0-9._+=,@:-]+")
+_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+=,@:-")
 
 
 class FileMapping(Record):
@@ -69,19 +67,44 @@ class AppSpec(Record):
 
 
 class BundleFile(Record):
-    """An archive on this machine. *type*: tar, tgz or zip."""
+    """An archive. *path*: where it is on this machine; "" when it is not, and has to be asked for by content.
 
-    path: str
+    *type*: tar, tgz or zip.
+    """
+
+    path: str = ""
     type: str
     sha256: str
 
 
 class Limits(Record):
-    """*term_grace*: seconds between TERM and KILL. *drain_grace*: seconds for output after a script's own exit."""
+    """*term_grace*: seconds between TERM and KILL. *drain_grace*: seconds for output after a script's own exit.
+
+    *max_revisions*, *max_bytes*: how many revisions of a group are kept, and of what size in all; None for any.
+    *patience*: seconds without a sign of the control side, while it is needed, until it counts as gone.
+    *max_output*: bytes of an event's output that are sent. scripts.log is kept in *log_pieces* files of *log_piece* bytes.
+    """
 
     term_grace: float = 5.0
     drain_grace: float = 2.0
+    max_output: int = 16 << 20
+    log_piece: int = 64 << 20
+    log_pieces: int = 4
     max_revisions: int = 5
+    max_bytes: int | None = None
+    patience: float = 60.0
+
+
+class Options(Record):
+    """What was opted into. *environment_allow*: globs of this process's own variables that scripts get too."""
+
+    plan_before_removing: bool = False
+    keep_inside_bundle: bool = False
+    environment_allow: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Options:
+        return cls(**dict(value, environment_allow=tuple(value.get("environment_allow", ()))))
 
 
 class Request(Record):
@@ -104,6 +127,7 @@ class Request(Record):
     creator: str
     deployment_type: str
     limits: Limits
+    options: Options
     offset: int | None
 
     @classmethod
@@ -128,6 +152,7 @@ class Request(Record):
                 creator=value.get("creator", "user"),
                 deployment_type=value.get("deployment_type", "IN_PLACE"),
                 limits=Limits(**value.get("limits", {})),
+                options=Options.from_json(value.get("options", {})),
                 offset=value.get("offset"),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -146,6 +171,6 @@ def _permission(item: dict[str, Any]) -> Permission:
 
 def _name(text: str) -> str:
     """*text*, when it can be the name of a folder."""
-    if not _NAME.fullmatch(text) or text in (".", ".."):
+    if not text or not _NAME.issuperset(text) or text in (".", ".."):
         raise ValueError("{!r} cannot be the name of a folder".format(text))
     return text

@@ -5,12 +5,13 @@ Source: agent 1.8, "which revision a hook comes from". "Last successful" means t
 
 from __future__ import annotations
 
-import json
 import os
-from typing import NamedTuple
 
+from runner.host import plain_json
+from runner.host.instructions import is_inside
 from runner.host.layout import Layout, appspec_of, archive_of, read_pointer
 from runner.host.outcome import Failure
+from runner.host.record import Record
 from runner.host.request import AppSpec, Request, Script
 
 _OF_CURRENT = ("BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService")
@@ -18,29 +19,51 @@ _BEFORE_TRAFFIC = ("BeforeBlockTraffic", "AfterBlockTraffic")
 _AFTER_TRAFFIC = ("BeforeAllowTraffic", "AfterAllowTraffic")
 
 
-class Scripts(NamedTuple):
+class Scripts(Record):
     """The scripts of one event, in order, and the archive that they are in. *deployment*: whose archive that is."""
 
     scripts: tuple[Script, ...]
     archive: str
     deployment: str
 
+    def path_of(self, script: Script) -> str:
+        """Where *script* is on this machine."""
+        return os.path.join(self.archive, script.location.lstrip("/"))
+
 
 def scripts_for(request: Request, layout: Layout) -> Scripts:
     """Find the scripts of the request's event; none when there is no revision that they could come from.
 
-    Raises `Failure` for an event that no host runs, and when the revision or its AppSpec has vanished from this host.
+    Raises `Failure` for an event that no host runs, when the revision or its AppSpec has vanished from this host, and
+    for a script outside the bundle when `keep_inside_bundle` is chosen.
     """
-    pointer = _pointer_for(request, layout)
+    found = _find(request, layout)
+    if request.options.keep_inside_bundle:
+        _keep_inside(found)
+    return found
+
+
+def _find(request: Request, layout: Layout) -> Scripts:
+    pointer = pointer_for(request, layout)
     if pointer is None or os.path.isdir(layout.archive):
         return _of_current(request, layout)
     deployment = read_pointer(pointer)
     if deployment is None:
-        return Scripts((), layout.archive, "")
+        return Scripts(scripts=(), archive=layout.archive, deployment="")
     return _of_earlier(request.event, deployment, pointer)
 
 
-def _pointer_for(request: Request, layout: Layout) -> str | None:
+def _keep_inside(found: Scripts) -> None:
+    """Refuse the event before anything runs when one of its scripts is not in the archive that it should be in."""
+    archive = os.path.realpath(found.archive)
+    real = {script.location: os.path.realpath(found.path_of(script)) for script in found.scripts}
+    outside = [location for location, path in real.items() if not is_inside(path, archive)]
+    if outside:
+        message = "Script at specified location: {} leads out of the bundle, to {}; `keep_inside_bundle` forbids that."
+        raise Failure("\n".join(message.format(each, real[each]) for each in outside), script=outside[0])
+
+
+def pointer_for(request: Request, layout: Layout) -> str | None:
     """The file that names the revision to use, None for the deployment's own."""
     event = request.event
     reroutes_back = request.creator == "codeDeployRollback" and request.deployment_type == "BLUE_GREEN"
@@ -63,13 +86,14 @@ def _of_current(request: Request, layout: Layout) -> Scripts:
             )
         )
     _check_appspec(layout.archive, request.appspec_file)
-    return Scripts(request.appspec.hooks.get(request.event, ()), layout.archive, request.deployment)
+    scripts = request.appspec.hooks.get(request.event, ())
+    return Scripts(scripts=scripts, archive=layout.archive, deployment=request.deployment)
 
 
 def _of_earlier(event: str, deployment: str, pointer: str) -> Scripts:
     try:
         with open(appspec_of(deployment), encoding="utf-8") as file:
-            stored = json.load(file)
+            stored = plain_json.loads(file.read())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Failure(
             "The scripts of {} come from the revision that was installed last, in {}, but that is gone. Let the "
@@ -78,7 +102,7 @@ def _of_earlier(event: str, deployment: str, pointer: str) -> Scripts:
     archive = archive_of(deployment)
     _check_appspec(archive, stored["file"])
     hooks = AppSpec.from_json(stored["appspec"]).hooks
-    return Scripts(hooks.get(event, ()), archive, os.path.basename(deployment))
+    return Scripts(scripts=hooks.get(event, ()), archive=archive, deployment=os.path.basename(deployment))
 
 
 def _check_appspec(archive: str, name: str) -> None:

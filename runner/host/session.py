@@ -6,18 +6,22 @@ When the control side hangs up, the event in flight still goes on to its end and
 from __future__ import annotations
 
 import os
-import signal
 import time
-from typing import Any
 
-from runner.host import event
+from runner.host import event, running
 from runner.host.feed import Feed
 from runner.host.journal import Journal
 from runner.host.layout import Layout
 from runner.host.lock import GroupLock
 from runner.host.outcome import Failure, failed, now
+from runner.host.reading import Log
 from runner.host.request import Request
-from runner.host.wire import Wire
+from runner.host.signals import signal
+from runner.host.wire import HungUp, Wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _LOOK_AGAIN = 0.02  # seconds between two attempts to take a lock that another session holds
 
@@ -42,7 +46,7 @@ def occupy_standard_streams(*fds: int) -> None:
 
 def serve(wire: Wire) -> None:
     """Answer requests until the control side hangs up or sends what is not JSON."""
-    while not wire.gone:
+    while not wire.gone and not wire.owed:
         try:
             message = wire.receive()
         except ValueError:
@@ -50,21 +54,31 @@ def serve(wire: Wire) -> None:
         if message is None:
             return
         _answer(wire, message)
+    if wire.owed and not wire.gone:
+        wire.wait_for_end()
 
 
 def _answer(wire: Wire, message: dict[str, Any]) -> None:
     number = message.get("id")
+    if "check" in message:
+        from runner.host import check  # loaded by those who ask for it
+
+        check.answer(wire, number or 0, message["check"])
+        return
     try:
         request = Request.from_json(message["run"])
         layout = Layout(request.folder, request.group_id, request.deployment)
         layout.make()
-        feed = Feed(wire, number or 0, layout.scripts_log, request.offset)
+        feed = Feed(wire, number or 0, Log(layout.scripts_log), request.offset, request.limits.max_output)
         outcome = _end_of(request, layout, feed)
     except (Failure, OSError, KeyError) as error:  # nothing could be recorded, so nothing was run
         failure = (
             error if isinstance(error, Failure) else Failure("This host cannot keep its journal: {}".format(error))
         )
         outcome = failed(failure, "", now())
+    except HungUp:  # nothing has ended: whoever asks next takes it up
+        wire.gone = True
+        return
     else:
         if outcome is None:
             return
@@ -78,17 +92,27 @@ def _end_of(request: Request, layout: Layout, feed: Feed) -> dict[str, Any] | No
     lock = GroupLock(layout.lock)
     try:
         _find_beginning(journal, feed)
-        while journal.outcome() is None and not lock.try_to_take():
+        while journal.outcome() is None and not _may_run(request, journal, lock):
             if feed.wire.is_hung_up():
                 return None
             _find_beginning(journal, feed)
             feed.pump()
             time.sleep(_LOOK_AGAIN)
         _find_beginning(journal, feed)
-        return journal.outcome() or event.run(request, layout, journal, feed)
+        return journal.outcome() or event.run(request, layout, journal, feed, lock)
     finally:
         lock.close()
         journal.close()
+
+
+def _may_run(request: Request, journal: Journal, lock: GroupLock) -> bool:
+    """Take the group's lock, unless another session has it, or has left a script of another event running."""
+    if not lock.try_to_take():
+        return False
+    if running.is_in_the_way(lock, journal, request.limits.term_grace):
+        lock.let_go()  # who can adopt that script needs it
+        return False
+    return True
 
 
 def _find_beginning(journal: Journal, feed: Feed) -> None:

@@ -5,6 +5,7 @@ import datetime as dt
 from runner.model.appspec import AppSpec, FileExistsBehavior
 from runner.model.revision import Bundle, Revision
 from runner.model.target import Diagnostics, Host
+from runner.model.traffic import LoadBalancing
 from runner.model.value import Value
 
 
@@ -20,6 +21,7 @@ class Job(Value, frozen=True, kw_only=True):
     appspec: AppSpec
     appspec_file: str = "appspec.yml"  # its path inside the bundle
     file_exists_behavior: FileExistsBehavior = "DISALLOW"
+    load_balancer: LoadBalancing | None = None
 
 
 class Command(Value, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 from runner.model.revision import S3Location
 from runner.model.rollout import Rollout
+from runner.model.traffic import LoadBalancing
 from runner.model.value import Value
 
 RollbackEvent: TypeAlias = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]
@@ -52,6 +53,7 @@ class GroupSettings(Value, frozen=True, kw_only=True):
     after: After | None = None
     rollback_on: tuple[RollbackEvent, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    load_balancer: LoadBalancing | None = None  # None: there are no traffic events
 
 
 class Manifest(Value, frozen=True, kw_only=True):

@@ -7,17 +7,51 @@ from typing import Literal
 from runner.model.value import Value
 
 
+class Ssh(Value, frozen=True, kw_only=True):
+    """How a host is reached over SSH. What is None comes from `~/.ssh/config`, or is what OpenSSH would take.
+
+    *address*: None for the host's name. *proxy_jump*: hops as `[USER@]HOST[:PORT]`, with commas between; "none" for none.
+    *sudo*: the executor runs as root, by `sudo -n`. *python*: the interpreter on the host; None for `python3`.
+    *connect_timeout*: until logged in. *command_timeout*: for our own commands there. *keepalive*: three unanswered mean
+    broken.
+    """
+
+    address: str | None = None
+    user: str | None = None
+    port: int | None = None
+    identity_files: tuple[str, ...] = ()
+    proxy_jump: str | None = None
+    sudo: bool = False
+    python: str | None = None
+    known_hosts: str | None = None
+    connect_timeout: dt.timedelta = dt.timedelta(seconds=10)
+    command_timeout: dt.timedelta = dt.timedelta(seconds=30)
+    keepalive: dt.timedelta = dt.timedelta(seconds=15)
+
+
 class Host(Value, frozen=True, kw_only=True):
     """One machine of the runner's configuration.
 
-    *folder*: on a `local` host, the folder that stands for the machine's `/`. *environment*: added to its hooks' own.
+    *folder*: the folder that stands for the machine's `/`. *ssh*: on an `ssh` host, how it is reached; else None.
+    *environment*: added to its hooks' own.
     """
 
     name: str
-    transport: Literal["local"] = "local"
+    transport: Literal["local", "ssh"] = "local"
     folder: str = "/"
+    ssh: Ssh | None = None
     tags: dict[str, str] = {}
     environment: dict[str, str] = {}
+
+
+class HostKey(Value, frozen=True, kw_only=True):
+    """The SSH key that the machine *name* showed. *known*: the known_hosts *file* had it already."""
+
+    name: str
+    type: str
+    fingerprint: str
+    known: bool
+    file: str
 
 
 class TargetStatus(StrEnum):

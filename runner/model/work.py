@@ -27,12 +27,15 @@ class Prepare(Value, frozen=True, kw_only=True):
 
 
 class RunEvent(Value, frozen=True, kw_only=True):
-    """Run the pipeline's lifecycle event number *event* on *target*; safe to repeat with the same *attempt*."""
+    """Run lifecycle event *name*, number *event* of the deployment's pipeline, on *target*; safe to repeat with the same
+    *attempt*. *is_last*: the pipeline ends with it."""
 
     deployment_id: str
     target: str
     event: int
     attempt: int
+    name: str
+    is_last: bool
 
 
 Action: TypeAlias = Prepare | RunEvent

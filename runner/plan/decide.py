@@ -20,6 +20,10 @@ from runner.plan.batches import Batch, Hold, RolloutPlan
 PENDING, IN_PROGRESS = TargetStatus.PENDING, TargetStatus.IN_PROGRESS
 SUCCEEDED, FAILED, SKIPPED = TargetStatus.SUCCEEDED, TargetStatus.FAILED, TargetStatus.SKIPPED
 
+# What ignoreApplicationStopFailures covers: the scripts of the revision before, which the new one cannot mend.
+# Source: API reference, "CreateDeployment".
+FORGIVEN = frozenset({"ApplicationStop", "BeforeBlockTraffic", "AfterBlockTraffic"})
+
 
 class TargetView(Value, frozen=True, kw_only=True):
     """One target as `decide` sees it. *event*: index into the pipeline of the lifecycle event that is or was last run."""
@@ -98,7 +102,7 @@ def _settle(target: TargetView, view: View) -> StartEvent | EndTarget | None:
     """What follows for a target whose lifecycle event has ended."""
     if target.status is not IN_PROGRESS or target.event_status is EventStatus.IN_PROGRESS:
         return None
-    forgiven = view.ignore_application_stop_failures and view.events[target.event] == "ApplicationStop"
+    forgiven = view.ignore_application_stop_failures and view.events[target.event] in FORGIVEN
     if target.event_status is EventStatus.FAILED and not forgiven:
         return EndTarget(target=target.id, status=FAILED)
     if target.event + 1 == len(view.events):

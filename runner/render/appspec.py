@@ -27,8 +27,6 @@ _FILE_KEYS = ("source", "destination")
 _SCRIPT_KEYS = ("location", "timeout", "runas", "sudo")
 _PERMISSION_KEYS = ("object", "pattern", "except", "type", "mode", "owner", "group", "acls", "context")
 _CONTEXT_KEYS = ("name", "user", "type", "range")
-_TRAFFIC_EVENTS = tuple(f"{when}{what}Traffic" for what in ("Block", "Allow") for when in ("Before", "", "After"))
-_SERVICE_TRAFFIC_EVENTS = ("BlockTraffic", "AllowTraffic")
 
 
 def parse(text: bytes | str, file: str) -> tuple[AppSpec, tuple[Mistake, ...]]:
@@ -289,8 +287,6 @@ class _Reader:
             return
         if event in _unhookable():
             self._warn(path, f"scripts never run in {event}, which is the agent's own; use a Before or After event")
-        elif event in _TRAFFIC_EVENTS:
-            self._warn(path, "runs only in deployments with a load balancer, which are not built yet")
         else:
             near = nearest(str(event), _hookable())
             self._warn(path, "unknown lifecycle event, never run" + (f"; did you mean {near}?" if near else ""))
@@ -337,4 +333,4 @@ def _hookable() -> tuple[str, ...]:
 
 
 def _unhookable() -> tuple[str, ...]:
-    return (*(event["name"] for event in _events() if not event["hookable"]), *_SERVICE_TRAFFIC_EVENTS)
+    return tuple(event["name"] for event in _events() if not event["hookable"])

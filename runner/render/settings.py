@@ -8,6 +8,7 @@ from runner.model.duration import parse_duration
 from runner.model.manifest import After, GroupSettings, Manifest, RollbackEvent, Trigger, Watch
 from runner.model.revision import BundleType, S3Location
 from runner.model.rollout import Rollout
+from runner.model.traffic import Backend, LoadBalancing
 from runner.render import order, rollouts
 from runner.render.rollouts import Report
 from runner.schema import did_you_mean
@@ -58,6 +59,7 @@ class Settings:
             after=_after(group.get("after")),
             rollback_on=_rollback(group.get("rollback", view.get("rollback"))),
             triggers=_triggers(view, group),
+            load_balancer=_load_balancer(group.get("load_balancer")),
         )
 
     def _rollouts(self, view: dict[str, Any]) -> dict[str, Rollout]:
@@ -133,6 +135,13 @@ def _after(after: str | dict[str, str] | None) -> After | None:
 
 def _rollback(rollback: dict[str, Any] | None) -> tuple[RollbackEvent, ...]:
     return tuple(_ROLLBACK_EVENTS[event] for event in (rollback or {}).get("on", []))
+
+
+def _load_balancer(data: dict[str, Any] | None) -> LoadBalancing | None:
+    if data is None:
+        return None
+    pairs = [backend.split("/", 1) for backend in data["haproxy"]]
+    return LoadBalancing(haproxy=tuple(Backend(load_balancer=balancer, name=name) for balancer, name in pairs))
 
 
 def _triggers(view: dict[str, Any], group: dict[str, Any]) -> tuple[Trigger, ...]:

@@ -43,6 +43,12 @@ class AllSources:
     def fetch(self, revision: Revision) -> Bundle:
         return self._fetch_git(revision) if isinstance(revision, GitRevision) else self._fetch_s3(revision)
 
+    def local(self, path: Path) -> Bundle:
+        """An archive or a folder of this machine. Raises `UserError`, `InvalidRevision`, `WorldError`."""
+        from runner.sources.local import local_bundle
+
+        return local_bundle(path, self._bundles)
+
     def read(self, bundle: Bundle, name: str) -> bytes | None:
         return self._bundles.read(bundle, name)
 

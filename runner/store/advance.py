@@ -15,13 +15,14 @@ import sqlalchemy as sa
 from runner.errors import HealthConstraintsInvalid
 from runner.model.appspec import AppSpec
 from runner.model.deployment import DeploymentStatus, ErrorInformation, Options
-from runner.model.manifest import TriggerEvent
+from runner.model.manifest import GroupSettings, TriggerEvent
 from runner.model.revision import Bundle
 from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
 from runner.model.value import Value, from_json, to_json
 from runner.model.work import Action, Advance, EventEnded, PreparationFailed, Prepare, Prepared, Result, RunEvent
 from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
 from runner.plan.decide import Decision, TargetView, View, decide
+from runner.plan.lifecycle import Pipeline
 from runner.store import reading
 from runner.store import tables as t
 from runner.store.admission import admit_next
@@ -55,26 +56,39 @@ class _Target:
 
 @dataclass(slots=True)
 class _Rows:
-    """Rows to write at the end, each kind in one statement."""
+    """Rows to write at the end, each kind in one statement. *events*: of this deployment's pipeline."""
 
+    events: tuple[str, ...]
     started: list[dict[str, Any]] = field(default_factory=list)
     ended: list[dict[str, Any]] = field(default_factory=list)
     targets: dict[str, _Target] = field(default_factory=dict)
 
 
 def advance(
-    tx: sa.Connection, results: Sequence[Result], events: tuple[str, ...], now: dt.datetime, *, draining: bool = False
+    tx: sa.Connection, results: Sequence[Result], pipeline: Pipeline, now: dt.datetime, *, draining: bool = False
 ) -> Advance:
-    """Record *results*, then move on everything that is dirty or due. *events*: the pipeline's lifecycle events.
+    """Record *results*, then move on everything that is dirty or due. *pipeline*: has every deployment's events.
 
     *draining*: record only; what follows from it is left for the next process.
     """
-    return _Reconciler(tx, events, now).run(results, draining=draining)
+    return _Reconciler(tx, pipeline, now).run(results, draining=draining)
+
+
+def run_event(deployment_id: str, target: str, event: int, attempt: int, events: tuple[str, ...]) -> RunEvent:
+    """The action for number *event* of the deployment's own *events*."""
+    return RunEvent(
+        deployment_id=deployment_id,
+        target=target,
+        event=event,
+        attempt=attempt,
+        name=events[event],
+        is_last=event + 1 == len(events),
+    )
 
 
 class _Reconciler:
-    def __init__(self, tx: sa.Connection, events: tuple[str, ...], now: dt.datetime) -> None:
-        self.tx, self.events, self.now = tx, events, now
+    def __init__(self, tx: sa.Connection, pipeline: Pipeline, now: dt.datetime) -> None:
+        self.tx, self.pipeline, self.now = tx, pipeline, now
         self.ledger = Ledger(tx, now)
         self.actions: list[Action] = []
 
@@ -184,7 +198,7 @@ class _Reconciler:
     # InProgress: lifecycle events run on targets.
 
     def _in_progress(self, row: Any, results: Sequence[Result], *, draining: bool) -> None:
-        targets, rows = self._targets(row.id), _Rows()
+        targets, rows = self._targets(row.id), _Rows(self.pipeline.of(from_json(row.settings, GroupSettings)))
         by_name = {target.target: target for target in targets}
         for result in results:
             if isinstance(result, EventEnded):
@@ -193,14 +207,14 @@ class _Reconciler:
             self._set(row.id, dirty=True)
             self._write(row.id, rows)
             return
-        decision = decide(self._view(row, targets))
+        decision = decide(self._view(row, rows.events, targets))
         for move in decision.ended:
             self._end_target(row.id, by_name[move.target], move.status, rows)
         for start in decision.started:
             self._start_event(row.id, by_name[start.target], start.event, rows)
         self._note_steps(row, decision)
         self._write(row.id, rows)
-        self._notify(row, decision)
+        self._notify(row, rows.events, decision)
         moved_on = decision.step != row.step
         self._set(
             row.id,
@@ -224,10 +238,10 @@ class _Reconciler:
             for target, healthy, status, event, event_status, attempt in rows
         ]
 
-    def _view(self, row: Any, targets: Sequence[_Target]) -> View:
+    def _view(self, row: Any, events: tuple[str, ...], targets: Sequence[_Target]) -> View:
         return View(
             now=self.now,
-            events=self.events,
+            events=events,
             plan=from_json(row.plan, RolloutPlan),
             targets=tuple(
                 TargetView(
@@ -269,7 +283,7 @@ class _Reconciler:
             result.deployment_id,
             f"lifecycle event {target.event_status.lower()}",
             target=target.target,
-            lifecycle_event=self.events[target.event],
+            lifecycle_event=rows.events[target.event],
             attempt=target.attempt,
             error_code=failed and failed.error_code,
             script_name=failed and failed.script_name,
@@ -287,7 +301,7 @@ class _Reconciler:
                 "deployment_id": deployment_id,
                 "target": target.target,
                 "event": event,
-                "name": self.events[event],
+                "name": rows.events[event],
                 "attempt": target.attempt,
                 "status": EventStatus.IN_PROGRESS,
                 "started_at": self.now,
@@ -297,12 +311,10 @@ class _Reconciler:
             deployment_id,
             "lifecycle event started",
             target=target.target,
-            lifecycle_event=self.events[event],
+            lifecycle_event=rows.events[event],
             attempt=target.attempt,
         )
-        self.actions.append(
-            RunEvent(deployment_id=deployment_id, target=target.target, event=event, attempt=target.attempt)
-        )
+        self.actions.append(run_event(deployment_id, target.target, event, target.attempt, rows.events))
 
     def _end_target(self, deployment_id: str, target: _Target, status: TargetStatus, rows: _Rows) -> None:
         target.status = status
@@ -343,7 +355,7 @@ class _Reconciler:
                 ],
             )
 
-    def _notify(self, row: Any, decision: Decision) -> None:
+    def _notify(self, row: Any, events: tuple[str, ...], decision: Decision) -> None:
         started = [move.target for move in decision.started if move.event == 0]
         succeeded = [move.target for move in decision.ended if move.status is TargetStatus.SUCCEEDED]
         failed = [move.target for move in decision.ended if move.status is TargetStatus.FAILED]
@@ -357,5 +369,5 @@ class _Reconciler:
         )
         for event, names in told:
             if names:
-                of = reading.targets(self.tx, row.id, self.events, *names)
+                of = reading.targets(self.tx, row.id, events, *names)
                 post_about_targets(self.tx, deployment, of, event, self.now)

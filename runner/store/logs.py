@@ -6,12 +6,20 @@ from pathlib import Path
 
 from runner.errors import WorldError
 
+_FULL = (
+    "\n[warning]more than {most} bytes were printed; the rest is on the host, in "
+    "var/lib/penstock/*/{deployment}/logs/scripts.log of its folder\n"
+)
+
 
 class LogFiles:
-    """Implements the port `Logs` under *folder*. Writes with few calls: it is called for every piece of output."""
+    """Implements the port `Logs` under *folder*. Writes with few calls: it is called for every piece of output.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = str(folder)
+    *most*: bytes that are kept of one event's output, its beginning; then one line tells where the rest is.
+    """
+
+    def __init__(self, folder: Path, most: int = 16 << 20) -> None:
+        self._folder, self._most = str(folder), most
 
     def begin(self, deployment_id: str, target: str, event: int) -> None:
         path = self._path(deployment_id, target, event)
@@ -26,7 +34,7 @@ class LogFiles:
         try:
             descriptor = _open(path)
             try:
-                os.write(descriptor, text.encode())
+                os.write(descriptor, self._as_far_as_kept(text.encode(), os.fstat(descriptor).st_size, deployment_id))
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -39,6 +47,15 @@ class LogFiles:
             return "".join(path.read_text(encoding="utf-8", errors="replace") for path in found)
         except OSError as error:
             raise WorldError(f"the log of {deployment_id} on {target} cannot be read: {error.strerror}") from error
+
+    def _as_far_as_kept(self, content: bytes, size: int, deployment_id: str) -> bytes:
+        """What of *content* has room behind *size* bytes; the line that says so takes the file beyond the limit, once."""
+        if size + len(content) <= self._most:
+            return content
+        if size > self._most:
+            return b""
+        kept = content[: self._most - size].decode(errors="ignore")
+        return (kept + _FULL.format(most=self._most, deployment=deployment_id)).encode()
 
     def _path(self, deployment_id: str, target: str, event: int) -> str:
         return f"{self._folder}/{deployment_id}/{target}/{event:02}.log"

@@ -26,10 +26,11 @@ from runner.model.status import ChangeState, ChangeStatus, GroupState, Repositor
 from runner.model.target import EventStatus, Host, InstanceHealth, Target, TargetStatus
 from runner.model.value import from_json
 from runner.model.work import Action, Advance, Prepare, Result, RunEvent, Wish
+from runner.plan.lifecycle import Pipeline
 from runner.ports import Message
 from runner.store import changes, creating, reading
 from runner.store import tables as t
-from runner.store.advance import Stock, advance
+from runner.store.advance import Stock, advance, run_event
 from runner.store.database import Database
 from runner.store.ending import last_successful
 from runner.store.ledger import Ledger
@@ -38,11 +39,12 @@ UNFINISHED = (DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatu
 
 
 class Store:
-    """All state of one Penstock, in one folder. *events*: the lifecycle events of the server pipeline, in order."""
+    """All state of one Penstock, in one folder. *pipeline*: the one of in-place deployments on servers."""
 
-    def __init__(self, folder: Path, events: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
         self._db = Database(folder)
-        self.events = events
+        self._pipeline = pipeline
+        self._events: dict[str, tuple[str, ...]] = {}
 
     def version(self) -> int:
         """Changes whenever anybody, in any process, has written."""
@@ -56,7 +58,7 @@ class Store:
     def advance(self, results: Sequence[Result], now: dt.datetime, *, draining: bool = False) -> Advance:
         """Record *results*, decide on everything that is dirty or due, and return what to do now that it is durable."""
         with self._db.write() as tx:
-            return advance(tx, results, self.events, now, draining=draining)
+            return advance(tx, results, self._pipeline, now, draining=draining)
 
     def in_flight(self) -> list[Action]:
         """Actions whose intent is recorded but whose end is not: to be driven again, with the same keys, after a crash."""
@@ -64,7 +66,7 @@ class Store:
         with self._db.read() as tx:
             preparing = reading.deployments(tx, d.status == DeploymentStatus.QUEUED, d.preparing)
             running = tx.execute(
-                sa.select(c.deployment_id, c.target, c.event, c.attempt)
+                sa.select(c.deployment_id, c.target, c.event, c.attempt, d.settings)
                 .join(t.deployments, d.id == c.deployment_id)
                 .where(d.status == DeploymentStatus.IN_PROGRESS)
                 .where(c.status == TargetStatus.IN_PROGRESS, c.event_status == EventStatus.IN_PROGRESS)
@@ -72,8 +74,12 @@ class Store:
             )
             return [
                 *(Prepare(deployment=deployment) for deployment in preparing),
-                *(RunEvent(**row._mapping) for row in running),
+                *(self._run_event(*row) for row in running),
             ]
+
+    def _run_event(self, deployment_id: str, target: str, event: int, attempt: int, settings: str) -> RunEvent:
+        events = self._pipeline.of(from_json(settings, GroupSettings))
+        return run_event(deployment_id, target, event, attempt, events)
 
     def job(self, deployment_id: str) -> tuple[Job, dict[str, Host]]:
         """What a deployment's commands carry, and its hosts by name. It never changes once the deployment has begun."""
@@ -93,6 +99,7 @@ class Store:
             appspec=stock.appspec,
             appspec_file=deployment.appspec,
             file_exists_behavior=deployment.options.file_exists_behavior,
+            load_balancer=deployment.settings.load_balancer,
         )
         return job, hosts
 
@@ -294,7 +301,14 @@ class Store:
     def targets(self, deployment_id: str) -> list[Target]:
         """The targets of a deployment, in deployment order; none before it has begun."""
         with self._db.read() as tx:
-            return reading.targets(tx, deployment_id, self.events)
+            return reading.targets(tx, deployment_id, self._events_of(tx, deployment_id))
+
+    def events(self, deployment_id: str) -> tuple[str, ...]:
+        """The lifecycle events of a deployment, in order; they never change. Cheap when asked again."""
+        if deployment_id not in self._events:
+            with self._db.read() as tx:
+                self._events[deployment_id] = self._events_of(tx, deployment_id)
+        return self._events[deployment_id]
 
     def journal(self, deployment_id: str) -> list[Entry]:
         with self._db.read() as tx:
@@ -378,6 +392,11 @@ class Store:
             values["status"] = "Failed"
         with self._db.write() as tx:
             tx.execute(t.outbox.update().where(o.id == message_id).values(values))
+
+    def _events_of(self, tx: sa.Connection, deployment_id: str) -> tuple[str, ...]:
+        d = t.deployments.c
+        settings = tx.execute(sa.select(d.settings).where(d.id == deployment_id)).scalar_one_or_none()
+        return () if settings is None else self._pipeline.of(from_json(settings, GroupSettings))
 
     def _get(self, tx: sa.Connection, deployment_id: str) -> Deployment:
         found = reading.deployments(tx, t.deployments.c.id == deployment_id)

@@ -6,7 +6,7 @@ import io
 import pyte
 import pytest
 from rich.console import Console
-from store_cases import EVENTS, World, group, manifest
+from store_cases import World, group, manifest
 
 from runner.cli.board import Board
 from runner.cli.live import LiveView
@@ -26,7 +26,7 @@ class Terminal:
         console = Console(
             file=self.file, force_terminal=True, width=columns, height=rows, legacy_windows=False, _environ={}
         )
-        self.view = LiveView(self.board, console, EVENTS, lambda: world.now)
+        self.view = LiveView(self.board, console, world.store.events, lambda: world.now)
 
     def look(self) -> list[str]:
         """Show what is new; returns the lines that are on the screen, IDs replaced by A, B, C."""

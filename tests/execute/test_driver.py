@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes.platform import FakePlatform
-from store_cases import EVENTS, group, manifest, revision
+from store_cases import EVENTS, PIPELINE, group, manifest, revision
 from waiting import until
 
 from runner.errors import WorldError
@@ -44,13 +44,13 @@ class Bench:
     """A store, a platform, and drivers that come and go."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder, EVENTS)
+        self.store = Store(folder, PIPELINE)
         self.logs = LogFiles(folder / "logs")
         self.platform = FakePlatform()
         self.prepare = prepare
 
     def driver(self) -> Driver:
-        return Driver(self.store, self.platform, lambda each: self.prepare(each), self.logs, EVENTS, now)
+        return Driver(self.store, self.platform, lambda each: self.prepare(each), self.logs, now)
 
     def deploy(self) -> str:
         one = manifest(group("production"))
@@ -88,7 +88,7 @@ async def test_what_another_process_wrote_is_noticed_soon(bench: Bench) -> None:
     driver = bench.driver()
     running = asyncio.create_task(driver.run())
     await asyncio.sleep(0.1)
-    other = Store(bench.store._db.folder, EVENTS)
+    other = Store(bench.store._db.folder, PIPELINE)
     made = deploy(other, manifest(group("production")))
     other.close()
     await until(lambda: bench.status(made).is_terminal, within=3)

@@ -75,6 +75,14 @@ def test_31_a_failing_application_stop_fails_the_host_unless_it_is_forgiven():
     assert lenient.run() is SUCCEEDED
 
 
+@pytest.mark.parametrize("event", ["BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop"])
+def test_scripts_of_the_revision_before_are_forgiven(event):
+    lenient = rollout(1, 0, ["h000"], event=1)
+    changed = {"ignore_application_stop_failures": True, "events": (EVENTS[0], event, *EVENTS[2:])}
+    lenient.view = type(lenient.view)(**{**_fields(lenient.view), **changed})
+    assert lenient.run() is SUCCEEDED
+
+
 def test_32_only_application_stop_is_forgiven():
     run = rollout(1, 0, ["h000"], event=2)
     run.view = type(run.view)(**{**_fields(run.view), "ignore_application_stop_failures": True})

@@ -10,8 +10,9 @@ from waiting import until
 
 from runner.errors import WorldError
 from runner.model.target import Host
+from runner.platforms.server.connection import Connection
 from runner.platforms.server.platform import ServerPlatform
-from runner.platforms.server.transport import Connection, LocalTransport
+from runner.platforms.server.transport import LocalTransport
 
 
 async def test_a_hundred_hosts_at_once(machine: Machine) -> None:

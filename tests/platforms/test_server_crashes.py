@@ -5,13 +5,14 @@ import contextlib
 import json
 import os
 import random
-import signal
 import sys
 import textwrap
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from host_cases import EVENTS, Machine, appspec, commands, job
+from processes import children_of, is_running, kill, parent_of
 from waiting import until
 
 from runner.model.appspec import Script
@@ -36,29 +37,18 @@ EXPECTED = [
 ]
 
 
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+@pytest.fixture
+async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
+    made = Machine(tmp_path)
+    made.platform = made.another_platform(LocalTransport())
+    yield made
+    await made.close()
 
 
-def children_of(pid: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(ValueError, OSError):
-            if parent_of(int(entry.name)) == pid:
-                found.append(int(entry.name))
-    return found
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def local(machine: Machine) -> LocalTransport:
+    transport = machine.platform._transport
+    assert isinstance(transport, LocalTransport)
+    return transport
 
 
 def ends(machine: Machine, kind: str = "end") -> list[str]:
@@ -81,11 +71,10 @@ async def killing(
     machine: Machine, chooser: random.Random, at_most: float, victims: list[int], most: int = 1000
 ) -> None:
     """Kill a session of the machine's hub, again and again, after random moments, *most* times."""
-    transport = machine.platform._transport
-    assert isinstance(transport, LocalTransport)
+    transport = local(machine)
     while len(victims) < most:
         await asyncio.sleep(chooser.uniform(0, at_most))
-        for session in children_of(transport.hub_pid or -1):
+        for session in children_of(transport.hub_pid):
             kill(session)
             victims.append(session)
 
@@ -101,9 +90,77 @@ async def test_sessions_killed_at_random_moments_run_every_script_exactly_once(m
         killer.cancel()
         assert [outcome.succeeded for outcome in outcomes.values()] == [True] * 7, outcomes
         assert ends(machine) == EXPECTED
-        assert ends(machine, "begin") == EXPECTED  # not even an interrupted one: its keeper sees it through
+        assert ends(machine, "begin") == EXPECTED  # not even an interrupted one: it is adopted
         assert installed(machine) == dict.fromkeys("abcdef", str(number % 2)) | {f"only{number % 2}": "x"}
         (machine.root / "steps").unlink()
+
+
+async def test_a_script_whose_session_died_is_still_ended_when_its_time_is_up(machine: Machine) -> None:
+    """By the clock of its own start: neither the death of the session nor a new one gives it more time."""
+    script = (
+        'echo began > "$PENSTOCK_ROOT/said"; trap "echo told >> $PENSTOCK_ROOT/said; exit" TERM; '
+        "while :; do sleep 0.02; done"
+    )
+    spec = appspec({}, {"BeforeInstall": [Script(location="s.sh", timeout=2)]})
+    made = job(machine.bundle({"s.sh": script}), spec)
+    task = asyncio.create_task(machine.deploy(made, events=("DownloadBundle", "BeforeInstall")))
+    said = machine.root / "said"
+    await until(lambda: said.exists() and said.read_text().endswith("\n"))
+    for session in children_of(local(machine).hub_pid):
+        kill(session)
+    outcome = (await task)["BeforeInstall"]
+    assert outcome.diagnostics.error_code == "ScriptTimedOut"
+    assert said.read_text().split() == ["began", "told"]
+
+
+async def test_a_script_that_ends_without_a_session_keeps_what_it_printed(machine: Machine) -> None:
+    gate = machine.folder / "gate"
+    gate.write_text("")
+    script = f'echo $$ > "$PENSTOCK_ROOT/pid"; while [ -e {gate} ]; do sleep 0.01; done; echo last words; exit 3'
+    made = job(machine.bundle({"s.sh": script}), appspec({}, {"BeforeInstall": ["s.sh"]}))
+    download, command = commands(made, machine.host, events=("DownloadBundle", "BeforeInstall"))
+    await machine.run(download)
+    task = asyncio.create_task(machine.run(command))
+    pid = machine.root / "pid"
+    await until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+    sessions = children_of(local(machine).hub_pid)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    for session in sessions:
+        kill(session)
+    gate.unlink()
+    await until(lambda: not is_running(int(pid.read_text())))
+    outcome = await machine.run(command)
+    assert outcome.diagnostics.message == "Script at specified location: s.sh failed with exit code 3"
+    assert outcome.diagnostics.log_tail.endswith("[stdout]last words\n")
+
+
+async def test_another_deployment_waits_for_a_script_that_a_dead_session_left_running(machine: Machine) -> None:
+    gate = machine.folder / "gate"
+    gate.write_text("")
+    script = (
+        f'echo $$ > "$PENSTOCK_ROOT/pid"; while [ -e {gate} ]; do sleep 0.01; done; echo 1 >> "$PENSTOCK_ROOT/order"'
+    )
+    first = job(machine.bundle({"s.sh": script}), appspec({}, {"BeforeInstall": ["s.sh"]}), "d-1")
+    task = asyncio.create_task(machine.deploy(first, events=("DownloadBundle", "BeforeInstall")))
+    pid = machine.root / "pid"
+    await until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+    sessions = children_of(local(machine).hub_pid)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    for session in sessions:
+        kill(session)
+    second = job(
+        machine.bundle({"s.sh": 'echo 2 >> "$PENSTOCK_ROOT/order"'}), appspec({}, {"BeforeInstall": ["s.sh"]}), "d-2"
+    )
+    task = asyncio.create_task(machine.deploy(second, events=("DownloadBundle", "BeforeInstall")))
+    asked = machine.state / "group-1/d-2/journal"
+    await until(asked.exists)  # it has come as far as to ask for its first event
+    gate.unlink()
+    assert (await task)["BeforeInstall"].succeeded
+    assert (machine.root / "order").read_text() == "1\n2\n"
 
 
 async def test_the_output_is_reported_once_and_whole_across_broken_sessions(machine: Machine) -> None:
@@ -119,40 +176,22 @@ async def test_the_output_is_reported_once_and_whole_across_broken_sessions(mach
     assert machine.printed == f"LifecycleEvent - BeforeInstall\nScript - s.sh\n{lines}"
 
 
-async def test_a_killed_keeper_has_its_script_run_again_but_never_one_that_ended(machine: Machine) -> None:
-    gate = machine.folder / "gate"
-    gate.write_text("")
-    scripts = {
-        "a.sh": STEP.format("a"),
-        "b.sh": f'echo $$ >> "$PENSTOCK_ROOT/pids"; while [ -e {gate} ]; do sleep 0.01; done; ' + STEP.format("b"),
-    }
-    made = job(machine.bundle(scripts), appspec({}, {"BeforeInstall": ["a.sh", "b.sh"]}))
-    task = asyncio.create_task(machine.deploy(made, events=("DownloadBundle", "BeforeInstall")))
-    pids = machine.root / "pids"
-    await until(lambda: pids.exists() and pids.read_text().endswith("\n"))
-    first = int(pids.read_text())
-    kill(parent_of(first))
-    await until(lambda: len(pids.read_text().splitlines()) == 2)
-    assert not is_running(first)  # two of one script never overlap
-    gate.unlink()
-    assert (await task)["BeforeInstall"].succeeded
-    assert ends(machine) == ["BeforeInstall a", "BeforeInstall b"]
-
-
 async def test_whatever_is_killed_no_script_starts_again_after_its_end_is_recorded(machine: Machine) -> None:
     chooser = random.Random(23)
     kills = 0
 
     async def kill_something() -> None:
         nonlocal kills
-        transport = machine.platform._transport
-        assert isinstance(transport, LocalTransport)
+        transport = local(machine)
         while True:
             await asyncio.sleep(chooser.uniform(0, 0.05))
-            for session in children_of(transport.hub_pid or -1):
+            for session in children_of(transport.hub_pid):
                 kills += 1
-                for victim in chooser.choice([[session], children_of(session), [session, *children_of(session)]]):
-                    kill(victim)
+                shells = children_of(session)
+                kill(session)
+                if chooser.random() < 0.3:
+                    for shell in shells:
+                        kill(shell)
 
     number = 0
     while kills < 30:
@@ -172,7 +211,7 @@ async def test_whatever_is_killed_no_script_starts_again_after_its_end_is_record
         assert set(EXPECTED) <= set(ends(machine))
 
 
-async def test_session_and_keeper_killed_together_are_taken_up_again(machine: Machine) -> None:
+async def test_session_and_shell_killed_together_are_taken_up_again(machine: Machine) -> None:
     gate = machine.folder / "gate"
     gate.write_text("")
     script = f'echo $$ >> "$PENSTOCK_ROOT/pids"; while [ -e {gate} ]; do sleep 0.01; done; ' + STEP.format("b")
@@ -182,19 +221,19 @@ async def test_session_and_keeper_killed_together_are_taken_up_again(machine: Ma
     task = asyncio.create_task(machine.deploy(made, events=("DownloadBundle", "BeforeInstall")))
     pids = machine.root / "pids"
     await until(lambda: pids.exists() and pids.read_text().endswith("\n"))
-    keeper = parent_of(int(pids.read_text()))
-    session = parent_of(keeper)
-    kill(session)
-    kill(keeper)
+    first = int(pids.read_text())
+    shell = parent_of(first)
+    kill(parent_of(shell))
+    kill(shell)
     await until(lambda: len(pids.read_text().splitlines()) == 2)
+    assert not is_running(first)  # two of one script never overlap
     gate.unlink()
     assert (await task)["BeforeInstall"].succeeded
     assert ends(machine) == ["BeforeInstall a", "BeforeInstall b"]
 
 
 async def test_a_killed_hub_is_replaced_and_its_sessions_go_on(machine: Machine) -> None:
-    transport = machine.platform._transport
-    assert isinstance(transport, LocalTransport)
+    transport = local(machine)
     sleeper = job(
         machine.bundle({"s.sh": f'touch "$PENSTOCK_ROOT/began"; sleep 0.3; {STEP.format("s")}'}),
         appspec({}, {"BeforeInstall": ["s.sh"]}),

@@ -279,9 +279,9 @@ def test_no_types_is_both_and_an_empty_list_is_none():
             "use a Before or After event",
         ),
         (
-            HEAD + "hooks:\n  BeforeAllowTraffic: [{location: a}]\n",
-            "appspec.yml:4 hooks.BeforeAllowTraffic: runs only in deployments with a load balancer, "
-            "which are not built yet",
+            HEAD + "hooks:\n  AllowTraffic: [{location: a}]\n",
+            "appspec.yml:4 hooks.AllowTraffic: scripts never run in AllowTraffic, which is the agent's own; "
+            "use a Before or After event",
         ),
         (
             HEAD + "hooks:\n  AfterInstall: [{location: a}, {location: b, timeout: 1}]\n",

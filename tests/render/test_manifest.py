@@ -598,3 +598,34 @@ def test_any_data_is_a_manifest_or_a_clear_mistake(data):
 @given(st.text(max_size=60), st.integers(min_value=0, max_value=len(FULL)))
 def test_any_damage_to_a_manifest_is_a_clear_mistake_or_harmless(noise, at):
     check({"penstock.yaml": FULL[:at] + noise + FULL[at + len(noise) :]})
+
+
+BALANCED = """penstock: v1
+application: shop
+platform: Server
+deployment_groups:
+  web:
+    targets: {tags: {app: shop}}
+    load_balancer: HERE
+"""
+
+
+def test_a_load_balancer_is_read():
+    text = BALANCED.replace("HERE", 'haproxy: ["edge/{{ group }}", a-b/c.d:e]').replace(": haproxy", ": {haproxy")
+    (found,) = read({"penstock.yaml": text.replace("e]", "e]}")}, CONTEXT)
+    assert str(found.groups[0].load_balancer) == "haproxy edge/web, haproxy a-b/c.d:e"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{haproxy: []}", "load_balancer.haproxy: expected a list that is not empty"),
+        ("{haproxy: [edge]}", "load_balancer.haproxy[0]: expected BALANCER/BACKEND, such as edge/shop"),
+        ("{haproxy: [edge/app; shutdown]}", "load_balancer.haproxy[0]: expected BALANCER/BACKEND"),
+        ("{target_groups: [a]}", "load_balancer.target_groups: "),
+        ("{}", "load_balancer: "),
+    ],
+)
+def test_a_wrong_load_balancer_is_named(written, expected):
+    mistakes = mistakes_of(BALANCED.replace("HERE", written))
+    assert any(f"deployment_groups.web.{expected}" in each for each in mistakes), mistakes

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from store_cases import EVENTS, T0
+from store_cases import PIPELINE, T0
 
 from runner.errors import WorldError
 from runner.store.database import Database
@@ -53,7 +53,7 @@ def test_what_fails_inside_a_transaction_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_two_processes_worth_of_stores_write_side_by_side(tmp_path: Path) -> None:
-    stores = [Store(tmp_path, EVENTS) for _ in range(4)]
+    stores = [Store(tmp_path, PIPELINE) for _ in range(4)]
 
     def see(number: int) -> None:
         for each in range(10):

@@ -21,3 +21,23 @@ def test_an_event_that_is_taken_up_again_is_not_kept_twice(tmp_path):
 
 def test_no_output_is_empty(tmp_path):
     assert LogFiles(tmp_path).read("d-1", "web-1") == ""
+
+
+def test_of_endless_output_the_beginning_is_kept_and_where_the_rest_is(tmp_path):
+    logs = LogFiles(tmp_path, most=100)
+    for _ in range(50):
+        logs.append("d-1", "web-1", 0, "[stdout]åäö\n")
+    logs.append("d-1", "web-1", 1, "[stdout]the next event has room of its own\n")
+    first, second = logs.read("d-1", "web-1").split("\n[warning]")
+    assert first.startswith("[stdout]åäö\n[stdout]åäö\n")
+    assert 97 <= len(first.encode()) <= 100
+    assert second == (
+        "more than 100 bytes were printed; the rest is on the host, in "
+        "var/lib/penstock/*/d-1/logs/scripts.log of its folder\n[stdout]the next event has room of its own\n"
+    )
+
+
+def test_output_that_just_fits_is_kept_without_a_word(tmp_path):
+    logs = LogFiles(tmp_path, most=100)
+    logs.append("d-1", "web-1", 0, "x" * 99 + "\n")
+    assert logs.read("d-1", "web-1") == "x" * 99 + "\n"

@@ -2,26 +2,36 @@
 
 import asyncio
 import datetime as dt
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from runner.errors import WorldError
 from runner.log import get_logger
-from runner.model.command import Command, Outcome
-from runner.model.target import Diagnostics
-from runner.platforms.server.requests import request_for
+from runner.model.command import Command, Job, Outcome
+from runner.model.executor import ExecutorSettings
+from runner.model.explanation import Explanation
+from runner.model.target import Diagnostics, Host
+from runner.platforms.server.explaining import explain
+from runner.platforms.server.packs import Packs
+from runner.platforms.server.requests import limits_of, options_of, request_for
 from runner.platforms.server.session import Progress, Session
-from runner.platforms.server.transport import LocalTransport, Transport
+from runner.platforms.server.supply import Supply
+from runner.platforms.server.transport import Transport, Transports
 from runner.ports import Report
 
 _FIRST_PAUSE = 0.05  # seconds; doubled after each failure
 _LONGEST_PAUSE = 10.0
+_DEFAULTS = ExecutorSettings()
 
 
 class ServerPlatform:
     """Implements port `Platform`. Keeps one session per deployment and host open between that deployment's events.
 
-    *retry_for*: how long a host may be out of reach before its event fails. *term_grace*: how long a script that is
-    out of time has between TERM and KILL. *drain_grace*: how long output is waited for after a script has ended.
+    *retry_for*: how long a host may be out of reach before its event fails. *settings*: of the executor on the hosts.
+    *packs*: the folder for what is sent of bundles; None: one beside each bundle. *by_content*: send bundles that way to
+    local hosts too.
     """
 
     def __init__(
@@ -29,16 +39,18 @@ class ServerPlatform:
         *,
         transport: Transport | None = None,
         retry_for: dt.timedelta = dt.timedelta(minutes=5),
-        term_grace: dt.timedelta = dt.timedelta(seconds=5),
-        drain_grace: dt.timedelta = dt.timedelta(seconds=2),
+        settings: ExecutorSettings = _DEFAULTS,
+        packs: Path | None = None,
+        by_content: bool = False,
     ) -> None:
-        self._transport = transport or LocalTransport()
+        self._transport = transport or Transports()
         self._retry_for = retry_for.total_seconds()
-        self._limits = {"term_grace": term_grace.total_seconds(), "drain_grace": drain_grace.total_seconds()}
+        self._limits, self._options = limits_of(settings), options_of(settings)
+        self._packs, self._by_content = Packs(packs), by_content
         self._idle: dict[tuple[str, str], Session] = {}
 
     async def run(self, command: Command, report: Report) -> Outcome:
-        request = request_for(command, self._limits)
+        request = request_for(command, self._limits, self._options, by_content=self._by_content)
         progress = Progress(report)
         outage = _Outage(self._retry_for)
         while True:
@@ -52,6 +64,18 @@ class ServerPlatform:
                 _log(command, error)
             await asyncio.sleep(pause)
 
+    async def check(self, job: Job, host: Host) -> Explanation:
+        """What deploying *job* would do on *host*, where nothing changes. Raises `WorldError`."""
+        command = Command(job=job, host=host, lifecycle_event="Install", attempt=1)
+        request = request_for(command, self._limits, self._options, by_content=self._by_content)
+        # the folder of a local host is made when somebody connects; a check leaves that alone
+        place = msgspec.structs.replace(host, folder="/") if host.transport == "local" else host
+        connection = await self._transport.connect(place)
+        try:
+            return await explain(connection, request, Supply(connection, self._packs, job.bundle))
+        finally:
+            await connection.close()
+
     async def close(self) -> None:
         """Let go of all connections; running events go on, on their hosts."""
         sessions, self._idle = list(self._idle.values()), {}
@@ -62,7 +86,7 @@ class ServerPlatform:
     async def _ask(self, command: Command, request: dict[str, Any], progress: Progress) -> Outcome:
         session = await self._session(command)
         try:
-            outcome = await session.ask(request, progress)
+            outcome = await session.ask(request, command.job.bundle, progress)
         except BaseException:
             await session.close()
             raise
@@ -72,7 +96,7 @@ class ServerPlatform:
     async def _session(self, command: Command) -> Session:
         """The idle session of this deployment on this host, or a new one: two who ask at once get one each."""
         kept = self._idle.pop(_place(command), None)
-        return kept or Session(await self._transport.connect(command.host))
+        return kept or Session(await self._transport.connect(command.host), self._packs)
 
     async def _keep(self, command: Command, session: Session) -> None:
         if command.is_last or _place(command) in self._idle:

@@ -6,11 +6,37 @@ from typing import Any
 import msgspec
 
 from runner.model.command import Command
+from runner.model.executor import ExecutorSettings
 from runner.model.revision import GitRevision, Revision
 
 
-def request_for(command: Command, limits: dict[str, float]) -> dict[str, Any]:
-    """Everything that the host needs for *command*, as plain JSON values; the offset of the log is left to the asker."""
+def limits_of(settings: ExecutorSettings) -> dict[str, float]:
+    """How long the host waits, in seconds, and how much it keeps, in revisions and bytes."""
+    limits: dict[str, float] = {
+        "term_grace": settings.term_grace.total_seconds(),
+        "drain_grace": settings.drain_grace.total_seconds(),
+        "max_revisions": settings.max_revisions,
+    }
+    return limits if settings.max_size is None else limits | {"max_bytes": settings.max_size}
+
+
+def options_of(settings: ExecutorSettings) -> dict[str, Any]:
+    """What was opted into; nothing by default."""
+    options = {
+        "plan_before_removing": settings.plan_before_removing,
+        "keep_inside_bundle": settings.keep_inside_bundle,
+        "environment_allow": list(settings.environment_allow),
+    }
+    return {name: value for name, value in options.items() if value}
+
+
+def request_for(
+    command: Command, limits: dict[str, float], options: dict[str, Any] | None = None, *, by_content: bool = False
+) -> dict[str, Any]:
+    """Everything that the host needs for *command*, as plain JSON values; the offset of the log is left to the asker.
+
+    A host of this machine gets the path of the bundle, any other (and all when *by_content*) asks for its contents.
+    """
     job = command.job
     return {
         "deployment": job.deployment_id,
@@ -23,7 +49,7 @@ def request_for(command: Command, limits: dict[str, float]) -> dict[str, Any]:
         "appspec": msgspec.to_builtins(job.appspec),
         "appspec_file": job.appspec_file,
         "bundle": {
-            "path": str(Path(job.bundle.path).absolute()),
+            "path": "" if by_content or command.host.transport != "local" else str(Path(job.bundle.path).absolute()),
             "type": job.bundle.bundle_type,
             "sha256": job.bundle.sha256,
         },
@@ -31,6 +57,7 @@ def request_for(command: Command, limits: dict[str, float]) -> dict[str, Any]:
         "environment": command.host.environment,
         "file_exists_behavior": job.file_exists_behavior,
         "limits": limits,
+        "options": options or {},
     }
 
 

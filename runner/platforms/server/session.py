@@ -1,71 +1,83 @@
 """The control side of one session on a host: asks for one lifecycle event after the other over one connection."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 import msgspec
 
-from runner.errors import WorldError
 from runner.model.command import Outcome
-from runner.platforms.server.transport import Connection
+from runner.model.revision import Bundle
+from runner.platforms.server.connection import Broken, Connection
+from runner.platforms.server.packs import Packs
+from runner.platforms.server.supply import Need, Supply
 from runner.ports import Report
 
 
 class _Answer(msgspec.Struct):
-    """*log*: a piece of output up to *offset*; *end*: how the event ended, which is the last answer."""
+    """*log*: a piece of output up to *offset*; *need*: of the bundle; *end*: how the event ended, the last answer."""
 
     id: int
     log: str | None = None
     offset: int = 0
+    need: Need | None = None
     end: Outcome | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Answer)
 
 
-class Broken(WorldError):
-    """The connection broke, or says nonsense. What had been asked for goes on, on the host."""
-
-
 class Session:
     """One open connection. Serves one `ask` at a time; after `Broken` it is of no more use."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._reader, self._writer = connection
+    def __init__(self, connection: Connection, packs: Packs) -> None:
+        self._connection, self._packs = connection, packs
         self._asked = 0
 
-    async def ask(self, request: dict[str, Any], progress: "Progress") -> Outcome:
-        """Have the host carry out *request* and wait for its end, however long that takes. Raises `Broken`."""
+    async def ask(self, request: dict[str, Any], bundle: Bundle, progress: "Progress") -> Outcome:
+        """Have the host carry out *request* and wait for its end, however long that takes. Raises `Broken`.
+
+        *bundle*: what the host may ask for pieces of meanwhile. Raises `WorldError` when they cannot be given.
+        """
         self._asked += 1
         message = {"id": self._asked, "run": request | progress.seen}
-        try:
-            self._writer.write(msgspec.json.encode(message) + b"\n")
-            await self._writer.drain()
-            while True:
-                answer = await self._next()
-                if answer.id != self._asked:
-                    continue
+        await self._connection.send(msgspec.json.encode(message) + b"\n")
+        supply = Supply(self._connection, self._packs, bundle)
+        answer = await self._next()
+        while True:
+            need = None
+            if answer.id == self._asked:
                 if answer.end is not None:
                     return answer.end
                 if answer.log is not None:
                     progress.take(answer.log, answer.offset)
-        except OSError as error:
-            raise Broken(f"the connection broke: {error}") from error
+                need = answer.need
+            answer = await self._next() if need is None else await self._supplied(supply, need)
 
     async def close(self) -> None:
         """Hang up. An event in flight goes on, on its host."""
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        await self._connection.close()
+
+    async def _supplied(self, supply: Supply, need: Need) -> _Answer:
+        """The answer to what is sent for *need*. It may come early: a host whose disk is full takes no more."""
+        sending = asyncio.create_task(supply.answer(self._asked, need))
+        reading = asyncio.create_task(self._next())
+        try:
+            await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done() and not sending.done():
+                await self.close()  # half a message has been sent: this connection is of no more use
+            elif not isinstance(sending.exception(), Broken):  # else it may still have left word
+                sending.result()
+            return await reading
+        finally:
+            for task in (sending, reading):
+                task.cancel()
+            await asyncio.gather(sending, reading, return_exceptions=True)
 
     async def _next(self) -> _Answer:
+        line = await self._connection.receive_line()
         try:
-            line = await self._reader.readuntil(b"\n")
             return _DECODER.decode(line)
-        except asyncio.IncompleteReadError as error:
-            raise Broken("the executor on the host ended unexpectedly") from error
-        except (msgspec.DecodeError, asyncio.LimitOverrunError) as error:
+        except msgspec.DecodeError as error:
             raise Broken(f"the executor on the host sent what is not an answer: {error}") from error
 
 

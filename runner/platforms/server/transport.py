@@ -6,15 +6,12 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from runner import host as executor
 from runner.errors import WorldError
 from runner.model.target import Host
-
-Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-LONGEST_MESSAGE = 4 << 20  # bytes of one JSON line
+from runner.platforms.server.connection import LONGEST_MESSAGE, Connection, StreamConnection
 
 
 class Transport(Protocol):
@@ -30,6 +27,33 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Let go of what all connections share; those that are open stay."""
         ...
+
+
+class Transports:
+    """All transports, each made when its first host is connected to. Implements `Transport` itself."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Transport] = {}
+
+    async def connect(self, host: Host) -> Connection:
+        return await self._of(host.transport).connect(host)
+
+    async def close(self) -> None:
+        for transport in self._made.values():
+            await transport.close()
+
+    def _of(self, name: str) -> Transport:
+        if name not in self._made:
+            self._made[name] = _transport(name)
+        return self._made[name]
+
+
+def _transport(name: str) -> Transport:
+    if name == "ssh":
+        from runner.platforms.server.ssh.transport import SshTransport  # libssh2, for those who need it
+
+        return SshTransport()
+    return LocalTransport()
 
 
 class LocalTransport:
@@ -57,7 +81,7 @@ class LocalTransport:
             raise
         finally:
             theirs.close()
-        return await asyncio.open_unix_connection(sock=ours, limit=LONGEST_MESSAGE)
+        return StreamConnection(*await asyncio.open_unix_connection(sock=ours, limit=LONGEST_MESSAGE))
 
     async def close(self) -> None:
         hub, self._hub = self._hub, None
