@@ -20,7 +20,7 @@ _BEGAN = time.time() - 1  # what was changed since then was not dated by an arch
 
 
 class Counting:
-    """A transport to local hosts that counts the bytes sent, and breaks a connection once *break_after* have gone over it."""
+    """A transport to local hosts that counts the bytes sent, and breaks a connection after *break_after* of them."""
 
     def __init__(self) -> None:
         self.local = LocalTransport()
@@ -66,9 +66,7 @@ class _Counted:
 class Receiver:
     """One host below *folder* that gets bundles by content (or, if not *by_content*, from the cache), and its platform."""
 
-    def __init__(
-        self, folder: Path, *, by_content: bool = True, packs: Path | None = None, **settings: Any
-    ) -> None:
+    def __init__(self, folder: Path, *, by_content: bool = True, packs: Path | None = None, **settings: Any) -> None:
         self.root = folder / ("host" if by_content else "local")
         self.state = self.root / "var/lib/penstock"
         self.host = Host(name="web-1", folder=str(self.root))
@@ -105,7 +103,8 @@ def tree(top: Path) -> list[tuple[object, ...]]:
     for path in _walk(os.fsencode(top)):
         status = os.lstat(path)
         name = os.fsdecode(os.path.relpath(path, os.fsencode(top)))
-        is_link, is_file = os.path.islink(path), os.path.isfile(path)
+        real = Path(os.fsdecode(path))
+        is_link = real.is_symlink()
         found.append(
             (
                 name,
@@ -113,7 +112,7 @@ def tree(top: Path) -> list[tuple[object, ...]]:
                 status.st_uid,
                 status.st_gid,
                 None if is_link or status.st_mtime > _BEGAN else status.st_mtime_ns,
-                os.readlink(path) if is_link else Path(os.fsdecode(path)).read_bytes() if is_file else None,
+                str(real.readlink()) if is_link else real.read_bytes() if real.is_file() else None,
                 first_of.setdefault(status.st_ino, name),
             )
         )

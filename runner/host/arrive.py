@@ -3,16 +3,18 @@
 It must also answer an interpreter that is too old for the rest: so types stand in comments, and there is no new syntax.
 """
 
+import compileall
+import fcntl
 import io
 import json
 import os
 import shutil
 import sys
-import time
+import tempfile
+import zipfile
 
 OLDEST = (3, 8)
 KEPT = 2  # versions beside each other: one may still be carrying out an event
-_ABANDONED = 3600.0  # seconds after which what is half unpacked belongs to nobody
 
 
 def arrive(stream, size, folder, name):
@@ -31,50 +33,58 @@ def arrive(stream, size, folder, name):
 
 def _put(content, folder, name):
     # type: (bytes, str, str) -> None
-    import compileall
-    import tempfile
-    import zipfile
-
     os.umask(0o022)
     if not os.path.isdir(folder):
         os.mkdir(folder)  # not its parents: a whole path that is missing is more likely a mistake
     place = os.path.join(folder, "var/lib/penstock/executor")
     os.makedirs(os.path.dirname(place), exist_ok=True)
     os.makedirs(place, 0o700, exist_ok=True)
-    made = tempfile.mkdtemp(prefix="new-", dir=place)
+    lock = os.open(place, os.O_RDONLY)
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several connections may be the first at once
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            archive.extractall(made)
+            if not _stands(archive, os.path.join(place, name)):
+                _unpack(archive, place, name)
+        _tidy(place, name)
+    finally:
+        os.close(lock)
+
+
+def _stands(archive, final):
+    # type: (zipfile.ZipFile, str) -> bool
+    """Whether all of *archive* is at *final* already."""
+    try:
+        for member in archive.namelist():
+            with open(os.path.join(final, member), "rb") as file:
+                if file.read() != archive.read(member):
+                    return False
+    except OSError:
+        return False
+    return True
+
+
+def _unpack(archive, place, name):
+    # type: (zipfile.ZipFile, str, str) -> None
+    """Put *archive* at *name* in one step; what stands there is not sound."""
+    made = tempfile.mkdtemp(prefix="new-", dir=place)
+    final = os.path.join(place, name)
+    try:
+        archive.extractall(made)
         compileall.compile_dir(made, quiet=2)  # what another Python cannot use, that one compiles for itself
-        _exchange(made, os.path.join(place, name))
+        if os.path.lexists(final):
+            os.rename(final, made + "-before")
+            shutil.rmtree(made + "-before", ignore_errors=True)
+        os.rename(made, final)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    _tidy(place, name)
-
-
-def _exchange(made, final):
-    # type: (str, str) -> None
-    """Put *made* in the place of *final*: what stood there did not start, or is another's that arrived just now."""
-    before = made + "-before"
-    try:
-        os.rename(made, final)
-    except OSError:
-        os.rename(final, before)
-        os.rename(made, final)
-        shutil.rmtree(before, ignore_errors=True)
 
 
 def _tidy(place, name):
     # type: (str, str) -> None
     """Remove all but the newest versions, and what those left behind who died in the middle."""
-    times = {}
-    for entry in os.listdir(place):
-        try:
-            times[entry] = os.stat(os.path.join(place, entry)).st_mtime
-        except OSError:  # another tidies as well
-            continue
-    unfinished = [entry for entry in times if entry.startswith("new-")]
-    versions = sorted(set(times) - set(unfinished) - {name}, key=lambda entry: -times[entry])
-    old = [entry for entry in unfinished if times[entry] < time.time() - _ABANDONED]
-    for entry in versions[KEPT - 1 :] + old:
+    found = os.listdir(place)
+    unfinished = [entry for entry in found if entry.startswith("new-")]
+    others = set(found) - set(unfinished) - {name}
+    newest_first = sorted(others, key=lambda entry: -os.stat(os.path.join(place, entry)).st_mtime)
+    for entry in newest_first[KEPT - 1 :] + unfinished:
         shutil.rmtree(os.path.join(place, entry), ignore_errors=True)

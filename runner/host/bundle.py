@@ -136,7 +136,7 @@ def _room_needed(request: Request, layout: Layout) -> int | None:
     """Bytes of disk that the bundle needs when it is unpacked, about; None when that cannot be told."""
     try:
         if request.bundle.path:
-            from runner.host.members import unpacked_size
+            from runner.host.archives import unpacked_size
 
             return unpacked_size(request.bundle.path, request.bundle.type)
         from runner.host.content import listing_of

@@ -10,7 +10,10 @@ import tarfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
+    from typing import IO, Protocol
+
+    class Readable(Protocol):
+        def read(self, size: int, /) -> bytes: ...
 
 
 def plain(file: IO[bytes], kind: str) -> IO[bytes]:
@@ -35,11 +38,11 @@ def plain(file: IO[bytes], kind: str) -> IO[bytes]:
 class _Sound:
     """A compressed file whose damages are told as `tarfile` tells its own."""
 
-    def __init__(self, file: IO[bytes], *damages: type[Exception]) -> None:
+    def __init__(self, file: Readable, *damages: type[Exception]) -> None:
         self._file = file
         self._damages = damages
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, /) -> bytes:
         try:
             return self._file.read(size)
         except OSError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import array
 
 from runner.host.lines import LinesFile, read_lines
-from runner.host.members import FILE, Member, room_for
+from runner.host.member import FILE, Member, room_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ def use(top: str) -> None:
     except (OSError, ValueError, EOFError, TypeError):
         codes = _codes(top)
         _save(path, codes)
-    sys.meta_path.insert(0, _Finder(codes))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _Finder(codes))
 
 
 class _Finder:

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.host.members import Member
+    from runner.host.member import Member
 
 
 class Tree:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.host.members import UNSOUND, read_members, unsound
+from runner.host.archives import UNSOUND, read_members, unsound
 from runner.host.tree import Tree
 
 TYPE_CHECKING = False

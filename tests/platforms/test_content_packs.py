@@ -120,7 +120,7 @@ async def test_a_failure_is_not_remembered(tmp_path: Path) -> None:
 
 async def test_a_folder_that_cannot_be_used_is_the_worlds_failure(tmp_path: Path) -> None:
     (tmp_path / "packs").write_text("")
-    with pytest.raises(WorldError, match="cannot be packed in .*/packs"):
+    with pytest.raises(WorldError, match=r"cannot be packed in .*/packs"):
         await Packs().pack_of(bundle_with(tmp_path, {"a": b"a"}))
 
 

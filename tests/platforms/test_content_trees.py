@@ -44,7 +44,12 @@ BUNDLES = {
     "twice.tar": tar(entry("a", b"first"), entry("b", b"first"), entry("a", b"second"), entry("a", b"first")),
     "replaced.tar": tar(link("a", "/etc/passwd"), entry("a", b"x"), entry("b", b"y"), link("b", "a")),
     "links.tar": tar(
-        folder("sub"), entry("sub/a", SAME), hard_link("sub/b", "sub/a"), link("l", "sub"), entry("l/c", SAME), link("x", "/no")
+        folder("sub"),
+        entry("sub/a", SAME),
+        hard_link("sub/b", "sub/a"),
+        link("l", "sub"),
+        entry("l/c", SAME),
+        link("x", "/no"),
     ),
     "modes.tgz": gzip.compress(
         tar(
@@ -59,13 +64,19 @@ BUNDLES = {
     "fractions.tar": tar(dressed(entry("a", b"x"), mtime=1234567890.123456), format=tarfile.PAX_FORMAT),
     "names-gnu.tar": tar(*(entry(name, name.encode("utf-8", "surrogateescape")) for name in STRANGE)),
     "names-pax.tar": tar(*(entry(name + "x" * 200, b"x") for name in STRANGE), format=tarfile.PAX_FORMAT),
-    "strange-links.tgz": gzip.compress(tar(link("l\udce9", "\udcff"), entry("f\udce9", b"x"), hard_link("h\udce9", "f\udce9"))),
+    "strange-links.tgz": gzip.compress(
+        tar(link("l\udce9", "\udcff"), entry("f\udce9", b"x"), hard_link("h\udce9", "f\udce9"))
+    ),
     "plain.zip": zip_of(
         {"tool": b"x", "soft": b"tool", "../evil": b"x", "sub/": b"", "sub/ünïcode 日本": SAME, "sub/other": SAME},
         {"tool": 0o100755, "soft": 0o120777, "sub/": 0o040750},
     ),
     "large.tgz": gzip.compress(
-        tar(entry("noise", random.Random(1).randbytes(5 << 20)), entry("zeros", bytes(9 << 20)), entry("again", bytes(9 << 20))),
+        tar(
+            entry("noise", random.Random(1).randbytes(5 << 20)),
+            entry("zeros", bytes(9 << 20)),
+            entry("again", bytes(9 << 20)),
+        ),
         compresslevel=1,
     ),
 }
@@ -84,7 +95,9 @@ async def test_the_tree_is_the_same_both_ways(hosts: Hosts, tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", BUNDLES)
-async def test_the_tree_is_the_same_when_all_of_it_is_on_the_host_already(hosts: Hosts, tmp_path: Path, name: str) -> None:
+async def test_the_tree_is_the_same_when_all_of_it_is_on_the_host_already(
+    hosts: Hosts, tmp_path: Path, name: str
+) -> None:
     bundle = archived(tmp_path / name, BUNDLES[name])
     _, remote = hosts
     assert (await remote.download(bundle, "d-1")).succeeded
@@ -121,10 +134,14 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_what_must_not_be_unpacked_fails_in_the_same_words_both_ways(hosts: Hosts, tmp_path: Path, name: str) -> None:
+async def test_what_must_not_be_unpacked_fails_in_the_same_words_both_ways(
+    hosts: Hosts, tmp_path: Path, name: str
+) -> None:
     bundle = archived(tmp_path / name, HOSTILE[name])
     outcomes = [await host.download(bundle) for host in hosts]
-    said = [outcome.diagnostics.message.replace(str(host.root), "") for outcome, host in zip(outcomes, hosts, strict=True)]
+    said = [
+        outcome.diagnostics.message.replace(str(host.root), "") for outcome, host in zip(outcomes, hosts, strict=True)
+    ]
     assert not any(outcome.succeeded for outcome in outcomes)
     assert said[0] == said[1]
     assert said[0].startswith("The bundle")
@@ -134,7 +151,9 @@ async def test_what_must_not_be_unpacked_fails_in_the_same_words_both_ways(hosts
         assert {path.name for path in host.archive().parent.iterdir()} <= {"bundle.tar", "contents", "journal", "logs"}
 
 
-async def test_a_bundle_that_is_not_the_expected_one_or_gone_fails_in_the_same_words(hosts: Hosts, tmp_path: Path) -> None:
+async def test_a_bundle_that_is_not_the_expected_one_or_gone_fails_in_the_same_words(
+    hosts: Hosts, tmp_path: Path
+) -> None:
     bundle = archived(tmp_path / "a.tgz", tgz_of({"x": b"x"}))
     (tmp_path / "a.tgz").write_bytes(b"something else")
     said = [(await host.download(bundle, "d-1")).diagnostics.message for host in hosts]

@@ -165,7 +165,7 @@ async def test_a_key_of_the_agent_lets_us_in(agent: Path, server: Sshd, tmp_path
 
 
 async def test_an_agent_that_cannot_help_is_told_of(agent: Path, server: Sshd) -> None:
-    with pytest.raises(WorldError, match="the agent has no keys"):
+    with pytest.raises(WorldError, match="the agent has no key that was accepted"):
         await connect(server.host(identity_files=()))
     os.environ["SSH_AUTH_SOCK"] += "-gone"
     with pytest.raises(WorldError, match=r"the agent at .*-gone does not answer"):

@@ -156,7 +156,7 @@ async def running(
     runs = tmp_path / "runs"
     bundle = tgz(
         tmp_path / "b.tgz",
-        {"s.sh": f"#!/bin/sh\necho begun; echo x >>{runs}; while [ -e {runs} ]; do sleep 0.01; done\necho done\n"},
+        {"s.sh": f"#!/bin/sh\necho x >>{runs}; echo begun; while [ -e {runs} ]; do sleep 0.01; done\necho done\n"},
     )
     made = job(bundle, appspec({}, {"BeforeInstall": ["s.sh"]}))
     printed: list[str] = []

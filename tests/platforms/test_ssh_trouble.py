@@ -165,6 +165,13 @@ async def test_every_key_is_tried_and_every_reason_told(server: Sshd, tmp_path: 
     await (await SshTransport().connect(server.host(identity_files=(*names, str(server.user_key))))).close()
 
 
+async def test_a_host_that_hangs_up_after_so_many_keys_is_not_tried_again(tmp_path: Path) -> None:
+    with sshd(tmp_path / "sshd", ["MaxAuthTries 2"]) as server:
+        message = await refused(server.host(identity_files=(str(server.strange_key),) * 5 + (str(server.user_key),)))
+    assert "hung up on" in message
+    assert "MaxAuthTries" in message
+
+
 async def test_no_key_at_all_is_said(server: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)

@@ -15,14 +15,16 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from runner.host.archives import UNSOUND, read_members, unsound
 from runner.host.exchange import FRAME, RAW, ZLIB
 from runner.host.lines import LinesFile
 from runner.host.listing import add_line
-from runner.host.members import UNSOUND, Member, read_members, unsound
+from runner.host.member import Member
 from runner.host.outcome import Failure
 from runner.model.revision import Bundle
 
@@ -50,7 +52,16 @@ def make_pack(bundle: Bundle, folder: Path, known: Mapping[bytes, Place]) -> Non
 
     Raises `Failure`, in the words of a host, when the bundle is not what it should be, or unsound.
     """
-    _check(bundle)
+    with ThreadPoolExecutor(1) as pool:
+        checking = pool.submit(_check, bundle)  # meanwhile: hashing leaves the interpreter to others
+        try:
+            _pack(bundle, folder, known)
+        finally:
+            checking.result()  # what is wrong with the whole is said, not what that does to its parts
+    (folder / "bundle").write_bytes(os.fsencode(bundle.path))
+
+
+def _pack(bundle: Bundle, folder: Path, known: Mapping[bytes, Place]) -> None:
     with (
         LinesFile(str(folder / "listing")) as listing,
         (folder / "index").open("wb") as index,
@@ -66,7 +77,6 @@ def make_pack(bundle: Bundle, folder: Path, known: Mapping[bytes, Place]) -> Non
         for file in (index, contents):
             file.flush()
             os.fsync(file.fileno())
-    (folder / "bundle").write_bytes(os.fsencode(bundle.path))
 
 
 def index_of(folder: Path) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ssh2 import error_codes
-from ssh2.exceptions import AgentAuthenticationError, AgentError, SSH2Error
+from ssh2.exceptions import AgentConnectionError, AgentListIdentitiesError, SSH2Error
 
 from runner.platforms.server.connection import Broken
 from runner.platforms.server.ssh.endpoint import Endpoint
@@ -22,8 +22,14 @@ async def log_in(link: Link, endpoint: Endpoint, timeout: float) -> None:
     """
     tried: list[str] = []
     for attempt in (_with_files, _with_agent) if endpoint.named else (_with_agent, _with_files):
-        if await attempt(link, endpoint, timeout, tried):
-            return
+        try:
+            if await attempt(link, endpoint, timeout, tried):
+                return
+        except Broken as error:
+            if not tried:
+                raise
+            hint = "it takes only so many keys (MaxAuthTries); name the right one with identity_file"
+            raise Refused(f"{endpoint} hung up on {endpoint.user}: {'; '.join(tried)}; {hint}") from error
     known = "; ".join(tried) or "there is neither a key file nor an agent (SSH_AUTH_SOCK)"
     raise Refused(f"{endpoint} does not let {endpoint.user} in: {known}")
 
@@ -48,8 +54,9 @@ def _read(path: str) -> bytes:
 async def _accepts(link: Link, user: str, key: bytes) -> bool:
     try:
         await link.call(link.session.userauth_publickey_frommemory, user, key)
-    except Broken:
-        if link.session.last_errno() in _BROKEN:
+    except Broken as error:
+        # without an answer its code is that of a refused signature; only the words differ
+        if link.session.last_errno() in _BROKEN or "Waiting for" in error.message:
             raise
         return False
     return True
@@ -102,18 +109,13 @@ async def _with_agent(link: Link, endpoint: Endpoint, timeout: float, tried: lis
 
 
 def _ask_agent(session: Any, user: str, tried: list[str]) -> bool:
-    agent = session.agent_init()
+    """Offer all keys of the agent. By this one call, as ssh2's others keep Python from doing anything else meanwhile."""
     try:
-        agent.connect()
-        identities = agent.get_identities()
-    except (AgentError, SSH2Error):
+        session.agent_auth(user)
+    except (AgentConnectionError, AgentListIdentitiesError):
         tried.append(f"the agent at {os.environ['SSH_AUTH_SOCK']} does not answer")
         return False
-    for identity in identities:
-        try:
-            if agent.userauth(user, identity) == 0:
-                return True
-        except (AgentAuthenticationError, SSH2Error):
-            continue
-    tried.append(f"none of the agent's {len(identities)} keys was accepted" if identities else "the agent has no keys")
-    return False
+    except SSH2Error:
+        tried.append("the agent has no key that was accepted")
+        return False
+    return True

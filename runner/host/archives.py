@@ -11,36 +11,18 @@ import zipfile
 import zlib
 
 from runner.host.inflating import plain
+from runner.host.member import FILE, FOLDER, HARD_LINK, LINK, Member, room_for
 from runner.host.outcome import Failure
-from runner.host.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
 
-FOLDER, FILE, LINK, HARD_LINK = "folder", "file", "link", "hard link"
-
 _PIECE = 1 << 18
 
 UNSOUND = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 """What reading an archive that is damaged raises, both here and from the content of a member."""
-
-
-class Member(Record):
-    """One entry of an archive. *target*: of a link. *size*: bytes, of a file; there may prove to be fewer.
-
-    *mtime*: seconds since 1970, or year, month, day, hour, minute and second by the clock of the host, as zip has it.
-    *owner*: user ID, group ID and the names of both ("" if the archive has none); None where it does not say.
-    """
-
-    kind: str
-    name: str
-    mode: int
-    mtime: float | tuple[int, ...]
-    owner: tuple[int, int, str, str] | None = None
-    target: str = ""
-    size: int = 0
 
 
 def read_members(archive: str, kind: str) -> Iterator[tuple[Member, IO[bytes] | None]]:
@@ -58,11 +40,6 @@ def read_members(archive: str, kind: str) -> Iterator[tuple[Member, IO[bytes] | 
 def unsound(kind: str, error: Exception) -> Failure:
     """The failure that an `UNSOUND` error means."""
     return Failure("The bundle is not a sound {} archive: {}".format(kind, error))
-
-
-def room_for(size: int) -> int:
-    """Bytes of disk that a file of *size* bytes takes, about: file systems give whole blocks."""
-    return (size + 4095) // 4096 * 4096
 
 
 def unpacked_size(archive: str, kind: str) -> int:
@@ -84,7 +61,7 @@ def _of_tar(archive: str, kind: str) -> Iterator[tuple[Member, IO[bytes] | None]
                 size=info.size if kind == FILE else 0,
             )
             yield member, tar.extractfile(info) if kind == FILE else None
-            tar.members.clear()  # else it remembers every member of a bundle of 100,000 files
+            tar.members.clear()  # type: ignore[attr-defined]  # else it remembers every member of a bundle of 100,000 files
 
 
 def _kind_of(info: tarfile.TarInfo) -> str:
