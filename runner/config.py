@@ -279,6 +279,7 @@ def _ssh(data: dict[str, Any], folder: Path) -> Ssh:
         connect_timeout=parse_duration(data.get("connect_timeout", "10s")),
         command_timeout=parse_duration(data.get("command_timeout", "30s")),
         keepalive=parse_duration(data.get("keepalive", "15s")),
+        linger=parse_duration(data.get("linger", "5m")),
     )
 
 

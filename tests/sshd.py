@@ -10,6 +10,7 @@ see the tests of SSH for more.
 
 import base64
 import contextlib
+import datetime as dt
 import getpass
 import os
 import signal
@@ -52,6 +53,7 @@ class Sshd:
             "identity_files": (str(self.user_key),),
             "known_hosts": str(self.known_hosts),
             "python": PYTHON,
+            "linger": dt.timedelta(0),  # nothing stays behind a test, unless that is its matter
         }
         return Host(name=name, transport="ssh", folder=str(folder or self.root), ssh=Ssh(**{**given, **of_ssh}))
 

@@ -354,6 +354,7 @@ known_hosts = "known_hosts"
 connect_timeout = "5s"
 command_timeout = "1m"
 keepalive = "30s"
+linger = "0s"
 """)
     assert load(file, {}).hosts[0] == Host(
         name="web-1",
@@ -371,6 +372,7 @@ keepalive = "30s"
             connect_timeout=dt.timedelta(seconds=5),
             command_timeout=dt.timedelta(minutes=1),
             keepalive=dt.timedelta(seconds=30),
+            linger=dt.timedelta(0),
         ),
     )
 

@@ -6,6 +6,12 @@ import gc
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_PLACE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # where this version stands
+
 
 def main(arguments: list[str]) -> int:
     """Run one verb until the other side hangs up. Returns the exit status; 2 for a verb that does not exist."""
@@ -14,17 +20,31 @@ def main(arguments: list[str]) -> int:
 
         hub.serve(0)
         return 0
-    if arguments[:1] == ["session"] and len(arguments) <= 2:
-        from runner.host import session
-        from runner.host.wire import Wire
-
-        session.detach()
-        source, sink = os.dup(0), os.dup(1)
-        session.occupy_standard_streams(0, 1)
-        if len(arguments) == 2:  # so that the other side can tell our words from what a login shell prints before
-            os.write(sink, '\n{{"penstock": "{}"}}\n'.format(arguments[1]).encode())
-        gc.enable()
-        session.serve(Wire(source, sink))
-        os._exit(0)  # taking the interpreter down in good order would cost as much as a quarter of its start
+    if arguments[:1] == ["session"] and len(arguments) <= 3:
+        _session(*arguments[1:])
     sys.stderr.write("usage: hub | session\n")
     return 2
+
+
+def _session(name: str = "", stays: str = "0") -> NoReturn:
+    """*name*: what to say first, so that the other side can tell our words from what a login shell prints before.
+
+    *stays*: seconds for which to wait for further sessions when this one is over.
+    """
+    from runner.host import session
+    from runner.host.wire import Wire
+
+    hello = '\n{{"penstock": "{}"}}\n'.format(name).encode() if name else b""
+    session.detach()
+    wire = Wire(os.dup(0), os.dup(1))
+    session.occupy_standard_streams(0, 1)
+    gc.enable()
+    os.write(wire.sink, hello)
+    session.serve(wire)
+    if float(stays):
+        from runner.host import warm
+
+        wire.close()
+        session.occupy_standard_streams(2)
+        warm.stay(_PLACE, hello, float(stays))
+    os._exit(0)  # taking the interpreter down in good order would cost as much as a quarter of its start

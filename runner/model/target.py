@@ -13,7 +13,7 @@ class Ssh(Value, frozen=True, kw_only=True):
     *address*: None for the host's name. *proxy_jump*: hops as `[USER@]HOST[:PORT]`, with commas between; "none" for none.
     *sudo*: the executor runs as root, by `sudo -n`. *python*: the interpreter on the host; None for `python3`.
     *connect_timeout*: until logged in. *command_timeout*: for our own commands there. *keepalive*: three unanswered mean
-    broken.
+    broken. *linger*: how long the executor stays on the host when a session is over, so that the next starts at once.
     """
 
     address: str | None = None
@@ -27,6 +27,7 @@ class Ssh(Value, frozen=True, kw_only=True):
     connect_timeout: dt.timedelta = dt.timedelta(seconds=10)
     command_timeout: dt.timedelta = dt.timedelta(seconds=30)
     keepalive: dt.timedelta = dt.timedelta(seconds=15)
+    linger: dt.timedelta = dt.timedelta(minutes=5)
 
 
 class Host(Value, frozen=True, kw_only=True):

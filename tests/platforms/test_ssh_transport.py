@@ -239,6 +239,34 @@ async def test_sending_waits_for_a_slow_host_and_takes_in_what_it_says(server: S
     await login.close()
 
 
+async def test_no_answer_is_overlooked_however_it_falls_together_with_other_output(server: Sshd) -> None:
+    """Packets that libssh2 has read already make no descriptor ready: whoever overlooks one waits for ever."""
+    login, stream = await echo(server.host(), "while read line; do echo $line >&2; echo $line; echo $line >&2; done")
+    for number in range(3000):
+        line = b"%d\n" % number
+        await stream.send(line)
+        async with asyncio.timeout(10):
+            assert await stream.receive_until(b"\n", 100) == line
+    await stream.send_eof()
+    async with asyncio.timeout(10):
+        assert await stream.exit_status() == 0
+    assert stream.stderr.endswith("2999\n2999")
+    stream.hang_up()
+    await login.close()
+
+
+async def test_reading_goes_on_after_a_pause(server: Sshd) -> None:
+    login, stream = await echo(server.host(), "head -c 40000000 /dev/zero; echo; echo last")
+    await until(lambda: not stream.is_reading)
+    received = 0
+    while received < 40_000_006:
+        async with asyncio.timeout(10):
+            received += len(await stream.receive_some())
+    assert await stream.exit_status() == 0
+    stream.hang_up()
+    await login.close()
+
+
 async def test_what_never_ends_its_line_is_refused(server: Sshd) -> None:
     login, stream = await echo(server.host(), "tr '\\0' x </dev/zero")
     with pytest.raises(Broken, match="a line without end"):

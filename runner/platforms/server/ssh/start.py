@@ -29,6 +29,8 @@ async def start(link: Link, host: Host) -> Stream:
     Raises `WorldError`: without `retryable` when something has to be mended on the host first.
     """
     ssh = host.ssh or Ssh()
+    if _lingers(ssh) and (stream := await _within(ssh, "take up the executor", lambda: _warm(link, host, ssh))):
+        return stream
     try:
         return await _within(ssh, "start the executor", lambda: _session(link, host, ssh))
     except _DidNotStart:
@@ -42,8 +44,18 @@ async def start(link: Link, host: Host) -> Stream:
 def session_command(host: Host) -> str:
     """The command that starts a session, quoted for any login shell."""
     ssh = host.ssh or Ssh()
-    place = f"{host.folder.rstrip('/')}/var/lib/penstock/executor/{archive().name}/runner/host/__main__.py"
-    return _command(ssh, place, "session", archive().name)
+    linger = [f"{ssh.linger.total_seconds():g}"] if _lingers(ssh) else []
+    return _command(ssh, f"{_place(host)}/runner/host/__main__.py", "session", archive().name, *linger)
+
+
+def _place(host: Host) -> str:
+    """Where the executor of this version stands on the host."""
+    return f"{host.folder.rstrip('/')}/var/lib/penstock/executor/{archive().name}"
+
+
+def _lingers(ssh: Ssh) -> bool:
+    """One that runs as root stays out of reach of the user who logs in."""
+    return bool(ssh.linger) and not ssh.sudo
 
 
 def _command(ssh: Ssh, *arguments: str) -> str:
@@ -53,6 +65,22 @@ def _command(ssh: Ssh, *arguments: str) -> str:
 
 class _DidNotStart(WorldError):
     """The command ended before the executor spoke."""
+
+
+async def _warm(link: Link, host: Host, ssh: Ssh) -> Stream | None:
+    """A session of the executor that an earlier one has left behind (`runner.host.warm`); None if there is none."""
+    open_socket = link.session.direct_streamlocal_ex
+    try:
+        channel = await link.call(open_socket, f"{_place(host)}/warm", "127.0.0.1", 0)
+    except Broken:  # there is no such socket, or the server does not allow it
+        return None
+    stream = Stream(link, channel, ssh.keepalive.total_seconds())
+    try:
+        await _spoken(stream)
+    except Broken:
+        stream.close()
+        return None
+    return stream
 
 
 async def _session(link: Link, host: Host, ssh: Ssh) -> Stream:

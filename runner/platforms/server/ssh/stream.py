@@ -49,6 +49,11 @@ class Stream:
         return self._stderr.decode(errors="replace").strip()
 
     @property
+    def is_reading(self) -> bool:
+        """Whether more is taken in; not while too much waits to be received."""
+        return self._reads
+
+    @property
     def unread(self) -> str:
         """The end of what has come and was not received."""
         return self._received[-_MOST_STDERR:].decode(errors="replace").strip()
@@ -128,12 +133,17 @@ class Stream:
         if self._half_sent not in (None, self._take) or self._error:
             return
         try:
-            while len(self._received) < _MOST_KEPT and (self._take_from(0) or self._take_from(_STDERR)):
+            while len(self._received) < _MOST_KEPT and (self._take_from(0) or self._take_waiting_stderr()):
                 pass
             self._ended = bool(self._channel.eof())
+            self._watch()
         except Broken as error:
             self._fail(error)
         self._wake()
+
+    def _take_waiting_stderr(self) -> int:
+        """Read of standard error only what libssh2 has already: to look for more, it might read other things too."""
+        return self._take_from(_STDERR) if self._channel.poll_channel_read(1) else 0
 
     def _take_from(self, number: int) -> int:
         """Read once from one of the two streams that come; how many bytes, 0 when there are none now."""
@@ -179,9 +189,11 @@ class Stream:
                 each.set_result(None)
 
     def _cut(self, length: int) -> bytes:
+        was_full = len(self._received) >= _MOST_KEPT
         piece = bytes(self._received[:length])
         del self._received[:length]
-        self._watch()
+        if was_full:
+            self._take()  # what libssh2 has read meanwhile makes no descriptor ready
         return piece
 
     def _readable(self) -> None:
