@@ -1,38 +1,42 @@
 """Puts the executor in place on a host. It is sent as text, and run before anything of ours stands there.
 
 It must also answer an interpreter that is too old for the rest: so types stand in comments, and there is no new syntax.
+What only trouble needs is imported only then: every first rollout to a host waits for this.
 """
 
-import compileall
 import fcntl
-import io
-import json
 import os
-import shutil
 import sys
-import tempfile
-import zipfile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO  # noqa: F401  in a type comment
 
 OLDEST = (3, 8)
 KEPT = 2  # versions beside each other: one may still be carrying out an event
 
 
-def arrive(stream, size, folder, name):
-    # type: (io.BufferedReader, int, str, str) -> None
-    """Unpack the zip of *size* bytes on *stream* as *folder*/var/lib/penstock/executor/*name*, and say how that went."""
-    answer = {"arrived": name}
+def arrive(stream, folder, name, files):
+    # type: (IO[bytes], str, str, list[tuple[str, int]]) -> None
+    """Put *files* in *folder*/var/lib/penstock/executor/*name*, and say how that went.
+
+    Their contents, of so many bytes each, follow on *stream*.
+    """
+    told = '"arrived"'
     try:
         if sys.version_info[:2] < OLDEST:
-            answer = {"too_old": "%d.%d.%d" % sys.version_info[:3]}
+            told = '{"too_old": "%d.%d.%d"}' % sys.version_info[:3]
         else:
-            _put(stream.read(size), folder, name)
+            _put([(file, stream.read(size)) for file, size in files], folder, name)
     except (OSError, ValueError) as error:
-        answer = {"failed": str(error)}
-    os.write(1, ("\n" + json.dumps({"penstock": answer}) + "\n").encode())
+        import json
+
+        told = json.dumps({"failed": str(error)})
+    os.write(1, ('\n{"penstock": %s}\n' % told).encode())
 
 
-def _put(content, folder, name):
-    # type: (bytes, str, str) -> None
+def _put(files, folder, name):
+    # type: (list[tuple[str, bytes]], str, str) -> None
     os.umask(0o022)
     if not os.path.isdir(folder):
         os.mkdir(folder)  # not its parents: a whole path that is missing is more likely a mistake
@@ -42,41 +46,42 @@ def _put(content, folder, name):
     lock = os.open(place, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several connections may be the first at once
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if not _stands(archive, os.path.join(place, name)):
-                _unpack(archive, place, name)
+        if not _stand(files, os.path.join(place, name)):
+            _write(files, place, name)
         _tidy(place, name)
     finally:
         os.close(lock)
 
 
-def _stands(archive, final):
-    # type: (zipfile.ZipFile, str) -> bool
-    """Whether all of *archive* is at *final* already."""
+def _stand(files, final):
+    # type: (list[tuple[str, bytes]], str) -> bool
+    """Whether all *files* are at *final* already."""
     try:
-        for member in archive.namelist():
-            with open(os.path.join(final, member), "rb") as file:
-                if file.read() != archive.read(member):
+        for file, content in files:
+            with open(os.path.join(final, file), "rb") as opened:
+                if opened.read() != content:
                     return False
     except OSError:
         return False
     return True
 
 
-def _unpack(archive, place, name):
-    # type: (zipfile.ZipFile, str, str) -> None
-    """Put *archive* at *name* in one step; what stands there is not sound."""
-    made = tempfile.mkdtemp(prefix="new-", dir=place)
+def _write(files, place, name):
+    # type: (list[tuple[str, bytes]], str, str) -> None
+    """Put *files* at *name* in one step; what stands there is not sound."""
+    made = os.path.join(place, "new-%d" % os.getpid())
     final = os.path.join(place, name)
     try:
-        archive.extractall(made)
-        compileall.compile_dir(made, quiet=2)  # what another Python cannot use, that one compiles for itself
+        os.mkdir(made, 0o700)
+        for file, content in files:
+            with open(os.path.join(made, file), "wb") as opened:
+                opened.write(content)
         if os.path.lexists(final):
             os.rename(final, made + "-before")
-            shutil.rmtree(made + "-before", ignore_errors=True)
         os.rename(made, final)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    except OSError:
+        _remove(made)
+        raise
 
 
 def _tidy(place, name):
@@ -87,4 +92,11 @@ def _tidy(place, name):
     others = set(found) - set(unfinished) - {name}
     newest_first = sorted(others, key=lambda entry: -os.stat(os.path.join(place, entry)).st_mtime)
     for entry in newest_first[KEPT - 1 :] + unfinished:
-        shutil.rmtree(os.path.join(place, entry), ignore_errors=True)
+        _remove(os.path.join(place, entry))
+
+
+def _remove(path):
+    # type: (str) -> None
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)

@@ -10,8 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-_PLACE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # where this version stands
-
 
 def main(arguments: list[str]) -> int:
     """Run one verb until the other side hangs up. Returns the exit status; 2 for a verb that does not exist."""
@@ -46,5 +44,5 @@ def _session(name: str = "", stays: str = "0") -> NoReturn:
 
         wire.close()
         session.occupy_standard_streams(2)
-        warm.stay(_PLACE, hello, float(stays))
+        warm.stay(os.path.dirname(os.path.abspath(sys.argv[0])), hello, float(stays))
     os._exit(0)  # taking the interpreter down in good order would cost as much as a quarter of its start

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import runner.host
+from runner.host import modules
 from runner.host.outcome import Failure
 from runner.host.request import Request
+from runner.platforms.server.ssh.archive import archive
 
 FOLDER = Path(runner.host.__file__).parent
 MODULES = sorted(FOLDER.glob("*.py"))
@@ -63,3 +65,62 @@ def test_a_session_can_be_held_over_standard_input_and_output(tmp_path: Path) ->
 def test_a_request_that_makes_no_sense_is_a_failure(value: dict[str, object]) -> None:
     with pytest.raises(Failure, match="did not understand the request"):
         Request.from_json(value)
+
+
+def placed(folder: Path) -> Path:
+    """The executor as it stands on a host."""
+    for name, content in archive().files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def started(place: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-I", "-S", *arguments, "session", "hello"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_zipapp_runs_as_it_is(tmp_path: Path) -> None:
+    place = placed(tmp_path)
+    assert started(place, str(place / "penstock-host.pyz")).stdout == '\n{"penstock": "hello"}\n'
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"damaged", archive().files[modules.file_name()][:5000]])
+def test_starts_beside_its_zipapp_whatever_has_become_of_the_compiled_modules(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    place = placed(tmp_path)
+    compiled = place / modules.file_name()
+    compiled.unlink()
+    if damage is not None:
+        compiled.write_bytes(damage)
+    assert started(place, str(place / "start.py")).stdout == '\n{"penstock": "hello"}\n'
+    assert compiled.read_bytes() == archive().files[modules.file_name()]  # made anew, for the next time
+
+
+def test_nothing_comes_from_the_sources_while_the_compiled_modules_are_sound(tmp_path: Path) -> None:
+    place = placed(tmp_path)
+    (place / "penstock-host.pyz").unlink()
+    assert started(place, str(place / "start.py")).stdout == '\n{"penstock": "hello"}\n'
+
+
+def test_starts_without_what_takes_long_to_import(tmp_path: Path) -> None:
+    place = placed(tmp_path)
+    said = started(place, "-X", "importtime", str(place / "start.py")).stderr
+    loaded = {line.rpartition("|")[2].strip() for line in said.splitlines()}
+    assert "runner.host.session" in loaded
+    assert not loaded & {
+        "re",
+        "json",
+        "typing",
+        "enum",
+        "hashlib",
+        "shutil",
+        "subprocess",
+        "tarfile",
+        "socket",
+        "signal",
+    }

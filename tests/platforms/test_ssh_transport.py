@@ -80,9 +80,9 @@ async def test_older_executors_are_removed_but_for_one(server: Sshd, platform: S
 
 
 async def test_a_damaged_executor_is_sent_again(server: Sshd, platform: ServerPlatform, tmp_path: Path) -> None:
-    place = server.root / "var/lib/penstock/executor" / archive().name / "runner/host"
+    place = server.root / "var/lib/penstock/executor" / archive().name
     place.mkdir(parents=True)
-    (place / "__main__.py").write_text("half a fi(")
+    (place / "start.py").write_text("half a fi(")
     await deploy(platform, server.host(), tmp_path)
 
 

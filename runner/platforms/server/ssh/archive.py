@@ -1,4 +1,4 @@
-"""The executor as it travels to hosts: one archive of `runner.host`, named by its content."""
+"""The executor as it travels to hosts: one zipapp of `runner.host`, named by its content, and what makes it start fast."""
 
 import functools
 import hashlib
@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner import host as executor
+from runner.host import modules
 
 _NAME_LENGTH = 20  # hexadecimal digits
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
+_MAIN = b"import sys\n\nfrom runner.host.main import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 
 class Archive(NamedTuple):
-    """*name*: of its content. *content*: a zip. *arrival*: the program that puts it in place on a host."""
+    """*name*: of its content. *files*: what has to stand on the host. *arrival*: the program that puts it there."""
 
     name: str
-    content: bytes
+    files: dict[str, bytes]
     arrival: bytes
 
 
@@ -27,10 +29,15 @@ def archive() -> Archive:
     folder = Path(executor.__file__).parent
     sources = {"runner/__init__.py": b""}
     sources |= {f"runner/host/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
+    files = {
+        "penstock-host.pyz": _zipped({"__main__.py": _MAIN, **sources}),
+        "start.py": sources["runner/host/start.py"],
+        modules.file_name(): modules.compiled(sources),
+    }
     digest = hashlib.sha256()
     for name, source in sources.items():
         digest.update(f"{name}\0{len(source)}\0".encode() + source)
-    return Archive(digest.hexdigest()[:_NAME_LENGTH], _zipped(sources), (folder / "arrive.py").read_bytes())
+    return Archive(digest.hexdigest()[:_NAME_LENGTH], files, sources["runner/host/arrive.py"])
 
 
 def _zipped(sources: dict[str, bytes]) -> bytes:

@@ -45,7 +45,7 @@ def session_command(host: Host) -> str:
     """The command that starts a session, quoted for any login shell."""
     ssh = host.ssh or Ssh()
     linger = [f"{ssh.linger.total_seconds():g}"] if _lingers(ssh) else []
-    return _command(ssh, f"{_place(host)}/runner/host/__main__.py", "session", archive().name, *linger)
+    return _command(ssh, f"{_place(host)}/start.py", "session", archive().name, *linger)
 
 
 def _place(host: Host) -> str:
@@ -112,10 +112,11 @@ def _last_lines(text: str) -> str:
 async def _send(link: Link, host: Host, ssh: Ssh) -> None:
     """Put the executor of this version on the host."""
     made = archive()
-    program = made.arrival + f"\narrive(f, {len(made.content)}, {host.folder!r}, {made.name!r})\n".encode()
+    sizes = [(name, len(content)) for name, content in made.files.items()]
+    program = made.arrival + f"\narrive(f, {host.folder!r}, {made.name!r}, {sizes!r})\n".encode()
     stream = await _execute(link, _command(ssh, "-c", _BOOTSTRAP), ssh)
     try:
-        await stream.send(b"%d\n%s%s" % (len(program), program, made.content))
+        await stream.send(b"%d\n%s%s" % (len(program), program, b"".join(made.files.values())))
         _judge(await _speaks(stream, ssh), ssh)
     except _DidNotStart as error:
         raise Refused(f"the executor could not be put on the host: {error.message}") from error
@@ -138,7 +139,9 @@ async def _execute(link: Link, command: str, ssh: Ssh) -> Stream:
 
 def _judge(answer: Any, ssh: Ssh) -> None:
     """Raise what the arrival of the executor on the host came to, unless all is well."""
-    if not isinstance(answer, dict) or "failed" in answer:
+    if answer == "arrived":
+        return
+    if "failed" in answer:
         hint = "; `sudo = true` makes the executor run as root" if not ssh.sudo and "Permission" in str(answer) else ""
         raise Refused(f"the executor could not be put on the host: {answer['failed']}{hint}")
     if "too_old" in answer:
