@@ -1,9 +1,11 @@
 """Logging, configured here and nowhere else: short past-tense facts with keys, through structlog.
 
-structlog costs more to import than the whole of `penstock validate`, so nothing imports it before `configure`.
+structlog costs more to import than the whole of `penstock validate`, so nothing imports it before the first line.
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TextIO
 
 
@@ -25,13 +27,41 @@ class Secret(str):
         return str.__str__(self)
 
 
+_pending: Callable[[], None] | None = None  # what `configure` was told, until the first line is logged
+
+
 def configure(*, stream: TextIO | None = None, as_json: bool = False, verbose: bool = False) -> None:
     """Send log lines to *stream* (default: standard error), as `key=value` text or one JSON object a line."""
+    global _pending
+    _pending = partial(_configure, stream or sys.stderr, as_json, verbose)
+
+
+def get_logger(**bound: Any) -> Any:
+    """A structlog logger with *bound* keys."""
+    return _Logger(bound)
+
+
+class _Logger:
+    """Stands for a structlog logger, and makes it when it is first used: most commands never log anything."""
+
+    def __init__(self, bound: dict[str, Any]) -> None:
+        self._bound = bound
+
+    def __getattr__(self, name: str) -> Any:
+        import structlog
+
+        global _pending
+        if _pending is not None:
+            _pending()
+            _pending = None
+        return getattr(structlog.get_logger(**self._bound), name)
+
+
+def _configure(target: TextIO, as_json: bool, verbose: bool) -> None:
     import logging
 
     import structlog
 
-    target = stream or sys.stderr
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json
@@ -49,10 +79,3 @@ def configure(*, stream: TextIO | None = None, as_json: bool = False, verbose: b
         logger_factory=structlog.PrintLoggerFactory(file=target),
         cache_logger_on_first_use=False,
     )
-
-
-def get_logger(**bound: Any) -> Any:
-    """A structlog logger with *bound* keys."""
-    import structlog
-
-    return structlog.get_logger(**bound)

@@ -6,6 +6,7 @@ a many-line value is found at the line of the key around it: the line is near, n
 
 import re
 import tomllib
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from runner.errors import Mistake
@@ -24,29 +25,33 @@ class Lines:
     """The lines of the keys of one text, which is valid TOML."""
 
     def __init__(self, text: str) -> None:
-        self._lines: dict[Path, int] = {}
-        self._read(text)
+        self._text = text
 
     def line(self, path: Path) -> int:
         """The line, from 1, of the key at *path*, or of the innermost key around it that was found; 0 when there is none."""
         return next((self._lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self._lines), 0)
 
-    def _read(self, text: str) -> None:
+    @cached_property
+    def _lines(self) -> dict[Path, int]:
+        """Only looked for when there is a mistake to tell of."""
+        lines: dict[Path, int] = {}
         table: Path = ()
         closing = ""  # what ends the many-line text that we are in
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(self._text.splitlines(), start=1):
             if closing:
                 closing = "" if closing in line else closing
             elif header := _HEADER.match(line):
                 table = _parts(header[1])
-                self._note(table, number)
+                _note(lines, table, number)
             elif assignment := _ASSIGNMENT.match(line):
-                self._note((*table, *_parts(assignment[1])), number)
+                _note(lines, (*table, *_parts(assignment[1])), number)
                 closing = next((mark for mark in _MANY_LINES if assignment[2].count(mark) == 1), "")
+        return lines
 
-    def _note(self, path: Path, line: int) -> None:
-        for end in range(1, len(path) + 1):
-            self._lines.setdefault(path[:end], line)
+
+def _note(lines: dict[Path, int], path: Path, line: int) -> None:
+    for end in range(1, len(path) + 1):
+        lines.setdefault(path[:end], line)
 
 
 def syntax_mistake(file: str, text: str, error: tomllib.TOMLDecodeError) -> Mistake:

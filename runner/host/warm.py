@@ -36,6 +36,8 @@ def stay(place: str, hello: bytes, seconds: float) -> None:
     except (OSError, ImportError):
         return
     os.chdir("/")
+    for number in (signal.SIGTERM, signal.SIGHUP):  # nothing is in flight here: a shutdown need not wait for us
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets ended sessions for us
     poller = select.poll()
     poller.register(listener.fileno(), select.POLLIN)

@@ -157,7 +157,6 @@ deployments = Table(
         "group_id",
         unique=True,
         sqlite_where=text("status IN ('Queued', 'InProgress')"),
-        postgresql_where=text("status IN ('Queued', 'InProgress')"),
     ),
     Index("deployments_of_group", "group_id", "number"),
     Index("deployments_dirty", "dirty", sqlite_where=text("dirty")),

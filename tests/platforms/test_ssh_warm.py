@@ -2,6 +2,8 @@
 
 import contextlib
 import datetime as dt
+import os
+import signal
 import socket
 import struct
 import tempfile
@@ -107,6 +109,16 @@ async def test_one_that_was_killed_is_replaced(server: Sshd, platform: ServerPla
     await deploy(platform, host, tmp_path, "d-2")
     await until(lambda: answers(server))
     assert who_listens(server) != killed
+
+
+async def test_one_that_waits_ends_at_once_when_it_is_asked_to(
+    server: Sshd, platform: ServerPlatform, tmp_path: Path
+) -> None:
+    await deploy(platform, server.host(linger=LONG), tmp_path, "d-1")
+    await until(lambda: answers(server))
+    asked = who_listens(server)
+    os.kill(asked, signal.SIGTERM)
+    await until(lambda: not is_running(asked))
 
 
 async def test_a_server_that_forbids_forwarding_starts_a_new_one_each_time(

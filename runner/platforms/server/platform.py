@@ -53,6 +53,7 @@ class ServerPlatform:
         request = request_for(command, self._limits, self._options, by_content=self._by_content)
         progress = Progress(report)
         outage = _Outage(self._retry_for)
+        logged = ""
         while True:
             outage.attempt()
             try:
@@ -61,7 +62,9 @@ class ServerPlatform:
                 pause = outage.pause() if error.retryable else None
                 if pause is None:
                     return _unreachable(command, error, outage)
-                _log(command, error)
+                if error.message != logged:  # a host may be away for minutes, and many of them
+                    _log(command, error)
+                logged = error.message
             await asyncio.sleep(pause)
 
     async def check(self, job: Job, host: Host) -> Explanation:
@@ -140,7 +143,7 @@ def _unreachable(command: Command, error: WorldError, outage: _Outage) -> Outcom
 
 def _log(command: Command, error: WorldError) -> None:
     get_logger().warning(
-        "host out of reach",
+        "host out of reach, trying again",
         deployment=command.job.deployment_id,
         target=command.host.name,
         lifecycle_event=command.lifecycle_event,

@@ -142,7 +142,7 @@ def _matches(names: str, name: str) -> bool:
         return _matches_hashed(names, name)
     fits = False
     for pattern in names.lower().split(","):
-        if _pattern(pattern.removeprefix("!")).fullmatch(name):
+        if _fits(pattern.removeprefix("!"), name):
             if pattern.startswith("!"):
                 return False
             fits = True
@@ -156,6 +156,12 @@ def _matches_hashed(names: str, name: str) -> bool:
         return hmac.compare_digest(hmac.digest(base64.b64decode(salt), name.encode(), "sha1"), wanted)
     except (binascii.Error, ValueError):
         return False
+
+
+def _fits(pattern: str, name: str) -> bool:
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == name
+    return _pattern(pattern).fullmatch(name) is not None
 
 
 @functools.lru_cache(maxsize=4096)
