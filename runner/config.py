@@ -4,6 +4,7 @@ Secrets are references (`env:NAME`, `file:PATH`); they are looked up when they a
 """
 
 import datetime as dt
+import functools
 import os
 import re
 import tomllib
@@ -155,11 +156,16 @@ def _secret_file(reference: str, path: Path) -> Secret:
 
 
 def _checked(file: Path) -> dict[str, Any]:
-    text = _text(file)
+    return _checked_text(str(file), _text(file))
+
+
+@functools.lru_cache(maxsize=1)
+def _checked_text(file: str, text: str) -> dict[str, Any]:
+    """What *text*, of *file*, says; nobody changes it. Some commands look twice, and fleets are large."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidFiles([toml.syntax_mistake(str(file), text, error)]) from error
+        raise InvalidFiles([toml.syntax_mistake(file, text, error)]) from error
     dates = _dates(data)
     dated = {problem.path for problem in dates}
     others = schema.check(data, "config", not_built=NOT_BUILT) + list(_host_problems(data.get("hosts")))

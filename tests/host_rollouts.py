@@ -19,7 +19,7 @@ from runner.model.revision import Bundle, GitRevision
 from runner.model.rollout import Rollout
 from runner.model.target import EventStatus, Host, LifecycleEvent, Target
 from runner.model.work import Prepared, Wish
-from runner.plan.lifecycle import server_pipeline
+from runner.plan.lifecycle import server_in_place
 from runner.platforms.server.platform import ServerPlatform
 from runner.store.logs import LogFiles
 from runner.store.store import Store
@@ -34,7 +34,7 @@ class Rollouts:
     def __init__(self, folder: Path, hosts: Sequence[Host], **of_platform: Any) -> None:
         self.folder, self.hosts = folder, tuple(hosts)
         folder.mkdir(exist_ok=True)
-        self.store = Store(folder / "state", server_pipeline())
+        self.store = Store(folder / "state", server_in_place())
         self.logs = LogFiles(folder / "state" / "logs")
         settings = ExecutorSettings(term_grace=_QUICK, drain_grace=_QUICK)
         defaults = {"retry_for": _SOON, "settings": settings, "packs": folder / "packs"}

@@ -26,27 +26,21 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cli_cases import Penstock
-from host_cases import EVENTS, appspec, tgz
+from host_cases import Machine, appspec, job
+from host_rollouts import rollouts
 from local_git import git, new_repository
-from processes import is_running
-from sshd import PYTHON, Sshd, new_key, sshd
-from store_cases import ALL_AT_ONCE, ONE_AT_A_TIME, group, manifest, revision
+from processes import is_running, kill
+from sshd import Sshd, new_key, sshd
+from store_cases import ONE_AT_A_TIME
 from waiting import until
 
-from runner.execute.driver import Driver
-from runner.model.appspec import AppSpec, Script
-from runner.model.deployment import Deployment, DeploymentStatus, Options
-from runner.model.executor import ExecutorSettings
-from runner.model.revision import Bundle
-from runner.model.rollout import Rollout
-from runner.model.target import Diagnostics, EventStatus, Host, LifecycleEvent, TargetStatus
-from runner.model.work import Prepared, Wish
-from runner.plan.lifecycle import Pipeline
+from runner.model.appspec import Script
+from runner.model.deployment import DeploymentStatus
+from runner.model.target import EventStatus, Host, LifecycleEvent, Target, TargetStatus
 from runner.platforms.server.platform import ServerPlatform
-from runner.store.logs import LogFiles
-from runner.store.store import Store
 
 SOON = dt.timedelta(seconds=1)
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
@@ -146,4 +140,336 @@ def test_of_hosts_of_every_kind_of_trouble_the_bad_ones_fail_and_the_others_are_
             assert SAID[target["id"]] in shown
             assert not (Path(hosts[target["id"]].folder) / "ran").exists()
     assert [len((Path(hosts[name].folder) / "ran").read_text().split()) for name in ("well-1", "well-2")] == [1, 1]
-    print(said.out, said.err, shown)
+
+
+def test_where_the_first_host_is_bad_and_one_must_stay_healthy_the_others_are_not_touched(
+    penstock: Penstock, tmp_path: Path
+) -> None:
+    with bad_hosts(tmp_path / "hosts") as hosts:
+        checkout(penstock, list(hosts.values()), "OneAtATime")
+        said = penstock("deploy")
+        (made,) = penstock("--output", "json", "list").json
+        described = penstock("--output", "json", "show", made["id"]).json
+    assert said.status == 1
+    assert described["deployment"]["error"]["code"] == "HEALTH_CONSTRAINTS"
+    statuses = {each["id"]: each["status"] for each in described["targets"]}
+    assert statuses == dict.fromkeys(hosts, "Skipped") | {"changed": "Failed"}
+    assert "changed ApplicationStop failed: Host changed could not run ApplicationStop: THE KEY OF" in said.err
+
+
+HOOK = """#!/bin/sh
+cd "$PENSTOCK_ROOT" && echo $$ > "pid-$LIFECYCLE_EVENT"
+case "$LIFECYCLE_EVENT $NAME" in
+"BeforeInstall ignores-term") trap "" TERM; echo "no, thanks"; while :; do sleep 0.05; done ;;
+"ValidateService prints-much") yes 0123456789 | head -c 40M; exit 3 ;;
+"ValidateService prints-binary") cat "${0%/*}/raw"; exit 4 ;;
+"ValidateService daemonises") sleep 60 & echo $! > daemon ;;
+"ValidateService closes-its-output") exec >&- 2>&-; exit 5 ;;
+"ValidateService kills-its-parent") kill -9 $PPID; sleep 60 ;;
+"ValidateService kills-its-group") kill -9 0 ;;
+esac
+"""
+HOOKS: dict[str, list[str | Script]] = {
+    "BeforeInstall": [Script(location="hook.sh", timeout=1)],
+    "ValidateService": [Script(location="hook.sh", timeout=60)],
+}
+ENDS = {
+    "prints-much": ("ScriptFailed", "hook.sh failed with exit code 3"),
+    "prints-binary": ("ScriptFailed", "hook.sh failed with exit code 4"),
+    "ignores-term": ("ScriptTimedOut", "hook.sh failed to complete in 1 seconds"),
+    "closes-its-output": ("ScriptFailed", "hook.sh failed with exit code 5"),
+    "kills-its-parent": ("ScriptFailed", "hook.sh failed: the shell that it ran below was killed by signal 9"),
+    "kills-its-group": ("ScriptFailed", "hook.sh failed: the shell that it ran below was killed by signal 9"),
+}
+NAMES = (b"app/caf\xe9", "app/\u65e5\u672c".encode(), b"app/\xff\xfe", b"app/-rf *", b"app/\x1b[31m")
+
+
+async def test_each_script_that_misbehaves_is_the_outcome_of_its_own_host(tmp_path: Path) -> None:
+    """With a bundle whose names are in any encoding, which all of them take."""
+    raw = bytes(range(256)) * 300
+    files: dict[str, str | bytes] = {os.fsdecode(name): name for name in NAMES} | {"hook.sh": HOOK, "raw": raw}
+    with sshd(tmp_path / "sshd", ["MaxStartups 100"]) as server:
+        hosts = [at(server, name) for name in (*ENDS, "daemonises", "well")]
+        async with rollouts(tmp_path / "control", hosts) as control:
+            ended = await control.deploy(files, appspec({"app": "/srv"}, HOOKS))
+            targets = control.targets(ended.id)
+            found = {name: control.failure(ended.id, name) for name in ENDS}
+            sent = {name: control.logs.read(ended.id, name, event.name) for name, event in found.items()}
+    for name, failed in found.items():
+        assert failed.diagnostics
+        code, message = ENDS[name]
+        assert (failed.diagnostics.error_code, failed.diagnostics.script_name) == (code, "hook.sh"), name
+        assert failed.diagnostics.message.endswith(message), name
+        assert not is_running(number_in(tmp_path / "sshd" / name / f"pid-{failed.name}")), name
+    assert ended.status is DeploymentStatus.SUCCEEDED
+    assert {name for name, each in targets.items() if each.status is TargetStatus.SUCCEEDED} == {"daemonises", "well"}
+    for host in hosts:
+        installed = {b"app/" + name for name in os.listdir(os.fsencode(host.folder) + b"/srv")}
+        assert installed == ({*NAMES} if host.name != "ignores-term" else set())
+    daemon = number_in(tmp_path / "sshd/daemonises/daemon")
+    assert is_running(daemon)
+    kill(daemon)
+    print({name: len(text) for name, text in sent.items()})
+
+
+def at(server: Sshd, name: str) -> Host:
+    """A host *name* with a folder of its own, behind *server*. Its scripts know their host's name."""
+    host = server.host(name, folder=server.folder / name, keepalive=SOON / 4, connect_timeout=SOON)
+    return msgspec.structs.replace(host, environment={"NAME": name})
+
+
+def number_in(path: Path) -> int:
+    return int(path.read_text())
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().split() if path.exists() else []
+
+
+class Road:
+    """The way to *port*, which can be closed: then everything that is sent either way stays where it is."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @contextlib.asynccontextmanager
+    async def laid(self) -> AsyncIterator[int]:
+        """Its own port."""
+        server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            self.reopen()
+            server.close()
+
+    def close(self) -> None:
+        self._open.clear()
+
+    def reopen(self) -> None:
+        self._open.set()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._open.wait()
+        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while piece := await source.read(1 << 16):
+                await self._open.wait()
+                sink.write(piece)
+                await sink.drain()
+            await self._open.wait()
+        sink.close()
+
+
+def waiting(gate: Path) -> str:
+    """A hook that leaves word on every host; on web-1 it waits while there is *gate*."""
+    return (
+        '#!/bin/sh\necho "$DEPLOYMENT_ID" >> "$PENSTOCK_ROOT/ran"\n'
+        f'while [ "$NAME" = web-1 ] && [ -e {gate} ]; do sleep 0.02; done\n'
+        'echo "$DEPLOYMENT_ID" >> "$PENSTOCK_ROOT/done"\n'
+    )
+
+
+async def test_a_host_that_answers_late_changes_nothing_and_the_next_deployment_waits_for_what_still_runs_there(
+    tmp_path: Path,
+) -> None:
+    gate, spec = tmp_path / "gate", appspec({}, {"BeforeInstall": ["hook.sh"]})
+    none, files = {"hook.sh": waiting(tmp_path / "no gate")}, {"hook.sh": waiting(gate)}
+    with sshd(tmp_path / "sshd") as server:
+        road = Road(server.port)
+        web_1, web_2 = at(server, "web-1"), at(server, "web-2")
+        ran, done = (Path(web_1.folder) / name for name in ("ran", "done"))
+        async with (
+            road.laid() as port,
+            rollouts(tmp_path / "control", [by(road, web_1, port, tmp_path, server), web_2]) as control,
+        ):
+            first = await control.deploy(none, spec)
+            assert first.status is DeploymentStatus.SUCCEEDED
+
+            gate.touch()
+            second = control.begin(files, spec)
+            await until(lambda: second in lines_of(ran))
+            road.close()
+            assert (await control.ended(second)).status is DeploymentStatus.SUCCEEDED  # it went on without web-1
+            given_up = control.failure(second, "web-1")
+            assert given_up.diagnostics
+            assert given_up.name == "BeforeInstall"
+            assert given_up.diagnostics.error_code == "UnknownError"
+            print(given_up.diagnostics.message)
+
+            third = await control.deploy(
+                none, spec, rollout=ONE_AT_A_TIME, rollback_on=("DEPLOYMENT_FAILURE",)
+            )  # begins with web-1, and fails
+            assert third.status is DeploymentStatus.FAILED
+            assert third.rollback
+            assert third.rollback.rollback_deployment_id
+            back = await control.ended(third.rollback.rollback_deployment_id)
+            print(back.status, {k: v.status for k, v in control.targets(back.id).items()}, control.targets(third.id)["web-2"].status)
+            before = [(each, control.targets(each.id)) for each in control.store.deployments()]
+
+            road.reopen()
+            fourth = control.begin(none, spec)
+            state = Path(web_1.folder) / "var/lib/penstock"
+            await until(lambda: any(state.glob(f"*/{fourth}/journal")))  # it has been asked ...
+            await until(lambda: fourth in lines_of(Path(web_2.folder) / "done"))
+            assert lines_of(ran) == [first.id, second]  # ... and waits
+            gate.unlink()
+            assert (await control.ended(fourth)).status is DeploymentStatus.SUCCEEDED
+            assert control.targets(fourth)["web-1"].status is TargetStatus.SUCCEEDED
+            assert lines_of(ran) == lines_of(done) == [first.id, second, fourth]
+            assert [(each, control.targets(each.id)) for each in control.store.deployments()][1:] == before
+
+
+def by(road: Road, host: Host, port: int, folder: Path, server: Sshd) -> Host:
+    """*host*, reached by *road*, which ends at our *port*."""
+    known = folder / "known_hosts"
+    known.write_text(server.known_hosts.read_text().replace(f":{server.port} ", f":{port} "))
+    assert host.ssh
+    return msgspec.structs.replace(
+        host, ssh=msgspec.structs.replace(host.ssh, port=port, known_hosts=str(known))
+    )
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="there is no libfaketime here")
+@pytest.mark.parametrize(("wrong", "then"), [("-365d", "+365d"), ("+365d", "-365d")])
+async def test_a_host_whose_clock_is_wrong_by_a_year_is_deployed_to_and_its_time_limits_hold(
+    wrong: str, then: str, tmp_path: Path
+) -> None:
+    clock, gate = tmp_path / "clock", tmp_path / "gate"
+    clock.write_text(f"{wrong}\n")
+    faked = f"LD_PRELOAD={FAKETIME} FAKETIME_TIMESTAMP_FILE={clock} FAKETIME_NO_CACHE=1"
+    faked += " FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DISABLE_SHM=1"
+    spec = appspec({"app": "/srv"}, {"BeforeInstall": [Script(location="hook.sh", timeout=60)]})
+    short = appspec({"app": "/srv"}, {"BeforeInstall": [Script(location="hook.sh", timeout=1)]})
+    files: dict[str, str | bytes] = {"hook.sh": waiting(gate), "app/x": "1"}
+    began = dt.datetime.now(dt.UTC)
+    with sshd(tmp_path / "wrong", [f"SetEnv SHLVL=3 {faked}"]) as server, sshd(tmp_path / "right") as right:
+        hosts = [at(server, "web-1"), at(right, "web-2")]
+        ran = Path(hosts[0].folder) / "ran"
+        async with rollouts(tmp_path / "control", hosts) as control:
+            gate.touch()
+            first = control.begin(files, spec)
+            await until(lambda: first in lines_of(ran))
+            clock.write_text(f"{then}\n")  # it is set by two years while a script runs
+            gate.unlink()
+            await control.ended(first)
+            gate.touch()
+            second = control.begin(files, short)
+            await until(lambda: second in lines_of(ran))
+            clock.write_text(f"{wrong}\n")
+            await control.ended(second)
+            targets = {each: control.targets(each) for each in (first, second)}
+        seen = [entry["at"] for entry in entries(hosts[0], first) if entry["kind"] == "began"]
+    assert {name: each.status for name, each in targets[first].items()} == dict.fromkeys(
+        ("web-1", "web-2"), TargetStatus.SUCCEEDED
+    )
+    assert targets[second]["web-2"].status is TargetStatus.SUCCEEDED
+    failed = control_failure(targets[second]["web-1"])
+    assert failed.diagnostics
+    assert failed.diagnostics.error_code == "ScriptTimedOut"
+    assert failed.started_at
+    assert failed.ended_at
+    assert failed.ended_at - failed.started_at >= dt.timedelta(seconds=0.9)
+    years = {abs((dt.datetime.fromisoformat(each) - began).days) for each in seen}
+    assert min(years) > 360, "the host did not see another time"
+    ended = dt.datetime.now(dt.UTC)
+    for of_deployment in targets.values():
+        for target in of_deployment.values():
+            for event in target.lifecycle_events:
+                if event.started_at:
+                    assert event.ended_at
+                    assert began <= event.started_at <= event.ended_at <= ended
+
+
+def control_failure(target: Target) -> LifecycleEvent:
+    (failed,) = [each for each in target.lifecycle_events if each.status is EventStatus.FAILED]
+    return failed
+
+
+def entries(host: Host, deployment: str) -> list[dict[str, Any]]:
+    """The journal of *deployment* on *host*."""
+    (path,) = Path(host.folder).glob(f"var/lib/penstock/*/{deployment}/journal")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+async def test_where_the_clock_of_a_host_jumps_what_it_keeps_stays_in_bounds(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.platform = machine.another_platform(max_revisions=2)
+    year, number = 365 * 86400, 0
+    for jump in (0, year, -year, year, 0, -year, -year, year):
+        number += 1
+        outcomes = await machine.deploy(job(machine.bundle({"x": str(number)}), appspec({"x": "/srv"}), f"d-{number}"))
+        assert all(outcome.succeeded for outcome in outcomes.values())
+        kept = {path.name for path in (machine.state / "group-1").iterdir() if path.is_dir()}
+        assert kept >= {f"d-{number}", f"d-{max(1, number - 1)}"}
+        assert len(kept) <= 3
+        os.utime(machine.state / "group-1" / f"d-{number}", (time.time() + jump,) * 2)
+    await machine.close()
+
+
+FULL_DISK = """
+import asyncio, json, sys
+from pathlib import Path
+from host_cases import appspec
+from host_rollouts import rollouts
+from runner.model.target import Host
+
+async def main(disk, other, files, spec):
+    hosts = [Host(name="full", folder=disk + "/host"), Host(name="well", folder=other + "/host")]
+    async with rollouts(Path(other) / "control", hosts, by_content=True) as control:
+        said = []
+        for _ in range(2):
+            ended = await control.deploy(files, spec)
+            events = [each for each in control.targets(ended.id)["full"].lifecycle_events if each.diagnostics]
+            last = events[-1]
+            said.append([
+                {name: each.status for name, each in control.targets(ended.id).items()},
+                last.name, last.diagnostics.error_code, last.diagnostics.message, last.diagnostics.log_tail[-200:],
+            ])
+            (Path(disk) / "fill").unlink(missing_ok=True)
+            (Path(disk) / "host/fill").unlink(missing_ok=True)
+            (Path(disk) / "room").touch()
+    print(json.dumps(said))
+
+files = {name: value if name.endswith(".sh") else bytes.fromhex(value) for name, value in json.load(sys.stdin).items()}
+spec = appspec({"app": "/srv"}, {"ValidateService": ["hook.sh"]})
+asyncio.run(main(*sys.argv[1:], files, spec))
+"""
+
+
+def on_a_small_disk(tmp_path: Path, size: str, files: Mapping[str, str]) -> Any:
+    """Two deployments of *files* to a host on a disk of that *size* and another: in a mount namespace of our own."""
+    disk, other = tmp_path / "disk", tmp_path / "other"
+    disk.mkdir()
+    other.mkdir()
+    script = f'mount -t tmpfs -o size={size} tmpfs "$1" && shift && exec "$@"'
+    namespace = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
+    child = [sys.executable, "-c", FULL_DISK, str(disk), str(other)]
+    done = subprocess.run(
+        [*namespace, "sh", "-c", script, "sh", str(disk), *child],
+        input=json.dumps(files).encode(),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=90,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_host_whose_disk_is_full_while_it_installs_fails_alone(tmp_path: Path) -> None:
+    content = os.urandom(3 << 20).hex()
+    print(on_a_small_disk(tmp_path, "5m", {"hook.sh": "#!/bin/sh\n", "app/x": content}))
+
+
+def test_a_host_whose_disk_is_full_while_a_script_prints_ends_clearly(tmp_path: Path) -> None:
+    hook = '#!/bin/sh\n[ -e "$PENSTOCK_ROOT/../room" ] && exit\ncat /dev/zero > "$PENSTOCK_ROOT/fill"\nyes | head -c 20M; echo last; exit 0\n'
+    print(on_a_small_disk(tmp_path, "5m", {"hook.sh": hook, "app/x": "00"}))
+
+
+def test_a_host_whose_disk_is_full_of_output(tmp_path: Path) -> None:
+    hook = '#!/bin/sh\n[ -e "$PENSTOCK_ROOT/../room" ] && exit\nyes | head -c 20M; echo last; exit 3\n'
+    print(on_a_small_disk(tmp_path, "5m", {"hook.sh": hook, "app/x": "00"}))

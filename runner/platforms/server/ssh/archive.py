@@ -5,7 +5,6 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
 
 from runner import host as executor
 from runner.host import modules
@@ -15,29 +14,36 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)
 _MAIN = b"import sys\n\nfrom runner.host.main import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 
-class Archive(NamedTuple):
-    """*name*: of its content. *files*: what has to stand on the host. *arrival*: the program that puts it there."""
+class Archive:
+    """The executor of this version; the same bytes however often it is built. *name*: of its content."""
 
-    name: str
-    files: dict[str, bytes]
-    arrival: bytes
+    def __init__(self) -> None:
+        folder = Path(executor.__file__).parent
+        self._sources = {"runner/__init__.py": b""}
+        self._sources |= {f"runner/host/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
+        digest = hashlib.sha256()
+        for name, source in self._sources.items():
+            digest.update(f"{name}\0{len(source)}\0".encode() + source)
+        self.name = digest.hexdigest()[:_NAME_LENGTH]
+
+    @property
+    def arrival(self) -> bytes:
+        """The program that puts `files` in place."""
+        return self._sources["runner/host/arrive.py"]
+
+    @functools.cached_property
+    def files(self) -> dict[str, bytes]:
+        """What has to stand on a host. Made only for hosts that do not have it yet: compiling takes a moment."""
+        return {
+            "penstock-host.pyz": _zipped({"__main__.py": _MAIN, **self._sources}),
+            "start.py": self._sources["runner/host/start.py"],
+            modules.file_name(): modules.compiled(self._sources),
+        }
 
 
 @functools.cache
 def archive() -> Archive:
-    """The executor of this version; the same bytes however often it is built."""
-    folder = Path(executor.__file__).parent
-    sources = {"runner/__init__.py": b""}
-    sources |= {f"runner/host/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
-    files = {
-        "penstock-host.pyz": _zipped({"__main__.py": _MAIN, **sources}),
-        "start.py": sources["runner/host/start.py"],
-        modules.file_name(): modules.compiled(sources),
-    }
-    digest = hashlib.sha256()
-    for name, source in sources.items():
-        digest.update(f"{name}\0{len(source)}\0".encode() + source)
-    return Archive(digest.hexdigest()[:_NAME_LENGTH], files, sources["runner/host/arrive.py"])
+    return Archive()
 
 
 def _zipped(sources: dict[str, bytes]) -> bytes:
