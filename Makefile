@@ -3,14 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test install dev lint types floors conformance wheel bench docs clean
+.PHONY: demo test test-large install dev lint types floors conformance wheel bench docs clean
 
 demo: install    ## deploy a small application for real, break it, and watch it being rolled back
 	@$(BIN)/python demo/run.py
 
 test: dev        ## the whole suite; installs what it needs
 	@scripts/debian-packages
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not large"
+
+test-large: dev  ## the bundles and outputs of a gigabyte, one after the other; needs some 4 GiB of disk
+	@scripts/debian-packages
+	@$(BIN)/python -m pytest -m large
 
 install: $(VENV)/installed
 dev: $(VENV)/dev-installed

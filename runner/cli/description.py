@@ -1,7 +1,7 @@
 """One deployment, told to an engineer at 3 a.m.: what happened, where, in which script, and what to do now."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -27,6 +27,7 @@ _SIGNS = {
 
 RUNNING_SHOWN = 5  # targets whose output is shown while they run
 LINES_SHOWN = 5
+_GAP = 2  # columns, between those of a table
 
 
 def show(
@@ -98,12 +99,26 @@ def _outcome(out: "Console", deployment: Deployment, rollback: Deployment | None
 
 
 def _targets(out: "Console", targets: tuple[Target, ...], now: dt.datetime) -> None:
-    head = ("TARGET", "STATUS", *(event.name for event in targets[0].lifecycle_events))
+    head: tuple[str, ...] = ("TARGET", "STATUS", *(event.name for event in targets[0].lifecycle_events))
     rows: list[tuple[str | Text, ...]] = [
         (target.id, status(target.status), *(_cell(event, now) for event in target.lifecycle_events))
         for target in targets
     ]
+    if _width([head, *rows]) > out.width:  # as with the thirteen events behind a load balancer
+        head, rows = ("TARGET", "STATUS", "EVENTS", "LAST EVENT"), [_in_short(target, now) for target in targets]
     table(out, head, rows)
+
+
+def _width(rows: Sequence[Sequence[str | Text]]) -> int:
+    return sum(max(map(len, column)) + _GAP for column in zip(*rows, strict=True))
+
+
+def _in_short(target: Target, now: dt.datetime) -> tuple[str | Text, ...]:
+    events = target.lifecycle_events
+    begun = [event for event in events if event.started_at]
+    last = Text.assemble(begun[-1].name, " ", _cell(begun[-1], now)) if begun else Text("-")
+    done = sum(event.ended_at is not None for event in begun)
+    return target.id, status(target.status), f"{done} of {len(events)}", last
 
 
 def _cell(event: LifecycleEvent, now: dt.datetime) -> Text:

@@ -7,7 +7,8 @@ DESCRIPTION = """\
 Explains what a deployment would do on a host, and does none of it: the scripts of each lifecycle event and the revision
 that they come from, the files that would be removed, made, copied and replaced, owners, modes and access lists, the room
 that it takes, and everything that would fail. What is checked is a bundle (an archive or a folder), or what a deployment
-group has, or another commit of it. Ends with status 1 when the deployment would fail. Nothing on the host changes."""
+group has, or another commit of it. Ends with status 1 when the deployment would fail. Nothing on the host changes,
+except that the executor is put there if it is missing (over SSH)."""
 EXAMPLE = """\
 penstock host check web-1 --bundle .
 penstock host check web-1 shop/production --revision 5b2f0c41d6a7e8f90123456789abcdef01234567

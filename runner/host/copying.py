@@ -9,14 +9,17 @@ _PIECE = 1 << 20
 
 
 def copy_content(source: str, destination: str) -> None:
-    """Write the content of *source* into *destination*, which is made if need be, in constant memory."""
+    """Write the content of *source* into *destination*, which is made if need be, in constant memory.
+
+    Raises `OSError`, which names *destination* when it is the disk that is full.
+    """
     with open(source, "rb", buffering=0) as reading, open(destination, "wb", buffering=0) as writing:
         try:
             while os.sendfile(writing.fileno(), reading.fileno(), None, _PIECE):
                 pass
         except OSError:  # some file systems cannot
             for piece in iter(lambda: reading.read(_PIECE), b""):
-                _write_all(writing.fileno(), piece)
+                _write_all(writing.fileno(), piece, destination)
 
 
 def copy_file(source: str, destination: str) -> None:
@@ -40,6 +43,9 @@ def copy_file(source: str, destination: str) -> None:
     os.utime(destination, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _write_all(fd: int, content: bytes) -> None:
+def _write_all(fd: int, content: bytes, path: str) -> None:
     while content:
-        content = content[os.write(fd, content) :]
+        try:
+            content = content[os.write(fd, content) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from error

@@ -1,5 +1,6 @@
 """From an empty folder to deployments that succeed, fail, are rolled back, stopped and taken up again; all for real."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -46,6 +47,19 @@ def test_from_an_empty_folder_to_a_deployment(penstock: Penstock) -> None:
     assert f"{made['id']} shop/staging Succeeded" in shown
     assert "penstock rollback" not in shown  # there is nothing to go back to
     assert "start the application here" in penstock("logs", made["id"]).out
+
+
+def test_show_names_the_last_event_where_the_screen_is_too_narrow_for_all(
+    penstock: Penstock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    penstock.checkout()
+    penstock("deploy")
+    (made,) = penstock("--output", "json", "list").json
+    assert "DownloadBundle" in penstock("show", made["id"]).out
+    monkeypatch.setattr("runner.cli.screen._WIDE", 80)
+    narrow = penstock("show", made["id"]).out
+    assert re.search("local +Succeeded +7 of 7 +ValidateService ok", narrow)
+    assert "DownloadBundle" not in narrow
 
 
 def test_init_never_overwrites(penstock: Penstock) -> None:

@@ -291,6 +291,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
     Path(bundle.path).unlink()  # pytest keeps its folders for a while
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("by_content", [True, False])
 async def test_a_hundred_thousand_files_arrive_in_little_memory(roomy: Path, many: Bundle, by_content: bool) -> None:
     receiver = Receiver(roomy, by_content=by_content)
@@ -302,6 +303,7 @@ async def test_a_hundred_thousand_files_arrive_in_little_memory(roomy: Path, man
         await receiver.close()
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("by_content", [True, False])
 async def test_a_bundle_of_a_gigabyte_arrives_in_little_memory(roomy: Path, by_content: bool) -> None:
     zeros = gzip.compress(bytes(16 << 20), compresslevel=1)

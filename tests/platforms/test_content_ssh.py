@@ -7,6 +7,7 @@ import tarfile
 import time
 from pathlib import Path
 
+import pytest
 from host_cases import appspec, bundle_of, job
 from sshd import sshd
 
@@ -57,6 +58,7 @@ def large_bundle(path: Path, changed: int | None = None) -> Bundle:
     return bundle_of(path, "tar")
 
 
+@pytest.mark.large
 async def test_a_second_deployment_of_200_mb_with_one_changed_file_sends_under_a_hundredth_of_the_bytes(
     tmp_path: Path,
 ) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import os
 from pathlib import Path
 
+import pytest
 from host_cases import Machine, appspec, commands, job
 from processes import is_running
 from waiting import until
@@ -111,6 +112,7 @@ async def test_ten_megabytes_of_output_stream_through_whole_in_constant_memory(m
     assert max(peaks) < 64 << 10
 
 
+@pytest.mark.large
 async def test_a_gigabyte_of_output_is_kept_in_bounds_everywhere(machine: Machine) -> None:
     """One real gigabyte: the memory of the host and of us, its disk, and what crosses the connection stay bounded."""
     script = (

@@ -303,3 +303,12 @@ async def test_thirty_hosts_at_once(server: Sshd, tmp_path: Path) -> None:
     assert server.connections == len(hosts)
     for connection in connections:
         await connection.close()
+
+
+async def test_a_script_that_is_silent_for_longer_than_the_keepalive_is_waited_for(
+    server: Sshd, platform: ServerPlatform, tmp_path: Path
+) -> None:
+    """The server's answer to a keepalive stays in libssh2's queue, which is no reason to read no further."""
+    host = server.host(keepalive=dt.timedelta(seconds=2))
+    assert "[stdout]done" in await deploy(platform, host, tmp_path, "sleep 3; echo done")
+    assert server.connections == 1

@@ -13,6 +13,7 @@ from sshd import PYTHON, Sshd, new_key, sshd
 
 from runner.errors import WorldError
 from runner.model.target import Host
+from runner.platforms.server.connection import Connection
 from runner.platforms.server.platform import ServerPlatform
 from runner.platforms.server.ssh.known_hosts import fingerprint
 from runner.platforms.server.ssh.transport import SshTransport
@@ -57,6 +58,29 @@ async def test_trouble_is_the_failed_outcome_of_its_target(server: Sshd, tmp_pat
     assert outcome.diagnostics.message.startswith(
         "Host web-1 could not run ApplicationStop: there is no Python on the host"
     )
+    await platform.close()
+
+
+async def test_a_host_that_stays_away_is_warned_of_once(
+    server: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts, warnings = [], []
+    monkeypatch.setattr("runner.platforms.server.platform._log", lambda *what: warnings.append(what))
+    connect = SshTransport.connect
+
+    async def counted(transport: SshTransport, host: Host) -> Connection:
+        attempts.append(host)
+        return await connect(transport, host)
+
+    monkeypatch.setattr(SshTransport, "connect", counted)
+    platform = ServerPlatform(retry_for=SHORT)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody_there = server.host(port=listener.getsockname()[1])
+    command = commands(job(tgz(tmp_path / "b.tgz", {}), appspec()), nobody_there)[0]
+    outcome = await platform.run(command, lambda text: None)
+    assert "Connection refused" in outcome.diagnostics.message
+    assert len(attempts) > 2
+    assert len(warnings) == 1
     await platform.close()
 
 
@@ -115,7 +139,8 @@ async def test_a_changed_key_is_refused_loudly_with_both_fingerprints_and_the_li
     assert f"THE KEY OF [127.0.0.1]:{server.port} HAS CHANGED" in message
     assert f"Known: ssh-ed25519 {printed.stdout.split()[1]} ({server.known_hosts}:2)" in message
     assert f"Offered: ssh-ed25519 {fingerprint(server.public_key)}" in message
-    assert f"ssh-keygen -R '[127.0.0.1]:{server.port}' -f {server.known_hosts}" in message
+    assert f"`ssh-keygen -R '[127.0.0.1]:{server.port}' -f {server.known_hosts}`" in message
+    assert message.endswith("then `penstock hosts trust web-1`")
 
 
 async def test_a_revoked_key_is_refused(server: Sshd) -> None:

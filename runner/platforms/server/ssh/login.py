@@ -98,7 +98,7 @@ async def offered(link: Link, endpoint: Endpoint, host: Host) -> Offer:
     key = await link.handshake(known_hosts.algorithms(found))
     verdict, said = known_hosts.judge(key, found)
     if verdict is Verdict.CHANGED:
-        raise trouble.changed_key(name, key, said)
+        raise trouble.changed_key(name, host.name, key, said)
     if verdict is Verdict.REVOKED:
         raise trouble.revoked_key(name, key, said)
     return Offer(name, key, verdict is Verdict.KNOWN, paths[0])

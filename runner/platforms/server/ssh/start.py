@@ -142,7 +142,11 @@ def _judge(answer: Any, ssh: Ssh) -> None:
     if answer == "arrived":
         return
     if "failed" in answer:
-        hint = "; `sudo = true` makes the executor run as root" if not ssh.sudo and "Permission" in str(answer) else ""
+        hint = (
+            "; `sudo = true` makes the executor run as root, `folder` keeps it in a folder of the user's"
+            if not ssh.sudo and "Permission" in str(answer)
+            else ""
+        )
         raise Refused(f"the executor could not be put on the host: {answer['failed']}{hint}")
     if "too_old" in answer:
         raise Refused(

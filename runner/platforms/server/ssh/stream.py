@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ssh2.error_codes import LIBSSH2_ERROR_EAGAIN
-from ssh2.exceptions import SSH2Error
+from ssh2.exceptions import BufferTooSmallError, SSH2Error
 
 from runner.platforms.server.connection import LONGEST_MESSAGE, Broken
 from runner.platforms.server.ssh.link import Link
@@ -143,7 +143,13 @@ class Stream:
 
     def _take_waiting_stderr(self) -> int:
         """Read of standard error only what libssh2 has already: to look for more, it might read other things too."""
-        return self._take_from(_STDERR) if self._channel.poll_channel_read(1) else 0
+        try:
+            waits = self._channel.poll_channel_read(1)
+        except (
+            BufferTooSmallError
+        ):  # it stumbles over the answer to a keepalive, which stays in its queue: look at both
+            return self._take_from(_STDERR) or self._take_from(0)
+        return self._take_from(_STDERR) if waits else 0
 
     def _take_from(self, number: int) -> int:
         """Read once from one of the two streams that come; how many bytes, 0 when there are none now."""

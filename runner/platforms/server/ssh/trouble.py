@@ -21,12 +21,13 @@ def unknown_key(name: str, host: str, key: bytes, file: str) -> Refused:
     )
 
 
-def changed_key(name: str, key: bytes, known: Sequence[Entry]) -> Refused:
+def changed_key(name: str, host: str, key: bytes, known: Sequence[Entry]) -> Refused:
+    """*name*, *host*: as for `unknown_key`."""
     listed = "; ".join(f"{kind(entry.key)} {fingerprint(entry.key)} ({entry.where})" for entry in known)
     return Refused(
         f"THE KEY OF {name} HAS CHANGED. Known: {listed}. Offered: {kind(key)} {fingerprint(key)}. Either the host was "
         f"installed anew, or somebody stands in between. Nothing was sent. If the new key is right: "
-        f"`ssh-keygen -R '{name}' -f {known[0].file}`, then trust it anew"
+        f"`ssh-keygen -R '{name}' -f {known[0].file}`, then `penstock hosts trust {host}`"
     )
 
 
