@@ -18,13 +18,13 @@ SUMMARIES = {
     "status": "what every deployment group has, and what wants attention",
     "list": "deployments, newest first",
     "show": "everything about one deployment, and what to do about it",
+    "hosts": "the configured hosts; make the SSH key of one known",
     "host": "explain what a bundle would do on a host, without doing it",
     "logs": "what the scripts of a deployment have printed",
     "stop": "stop a deployment",
     "continue": "end the hold or bake that a deployment is in",
     "rollback": "bring a group back to what it had before a deployment",
     "redeploy": "deploy again what a group last had successfully, or a deployment's revision",
-    "hosts": "the configured hosts; make the SSH key of one known",
 }
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runner.host.request import Request
 
 _BLOCK = 4096  # bytes; what a small file takes
+_MIB = 1 << 20
 _KEPT_LATER = "When Install fails, it has removed the previous {} files already; `plan_before_removing` keeps them."
 
 
@@ -210,8 +211,9 @@ class Needs:
             free = room.f_bavail * room.f_frsize
             found.lists["space"].append({"path": self._shown[device], "needed": needed, "free": free})
             if needed > free:
-                message = "{} bytes are needed on the file system of {}, but only {} are free."
-                found.problem("DownloadBundle", message.format(needed, self._shown[device], free))
+                message = "{:.1f} MiB are needed on the file system of {}, but only {:.1f} MiB are free."
+                sizes = needed / _MIB, self._shown[device], free / _MIB
+                found.problem("DownloadBundle", message.format(*sizes))
 
 
 def _existing(path: str, disk: Disk) -> str:

@@ -241,6 +241,16 @@ async def test_sudo_that_wants_a_password_is_refused(tmp_path: Path) -> None:
     assert "NOPASSWD" in message
 
 
+async def test_a_host_without_sudo_is_told_apart_from_one_without_python(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(PYTHON)
+    without = f'ForceCommand export PATH={tmp_path}/bin; eval "$SSH_ORIGINAL_COMMAND"'
+    with sshd(tmp_path / "sshd", [without]) as server:
+        message = await refused(server.host(sudo=True))
+        await (await SshTransport().connect(server.host(python="python3"))).close()
+    assert message.startswith("there is no sudo on the host")
+
+
 async def test_a_folder_that_may_not_be_written_says_that_sudo_would_help(tmp_path: Path) -> None:
     with sshd(tmp_path / "sshd", [f'ForceCommand exec {AS_NOBODY} sh -c "$SSH_ORIGINAL_COMMAND"']) as server:
         message = await refused(server.host(folder=Path("/")))

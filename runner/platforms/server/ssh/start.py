@@ -162,6 +162,11 @@ def _explain(status: int, said: str, ssh: Ssh) -> None:
             f"sudo on the host does not let {ssh.user or 'this user'} start Python without a password ({said}); "
             "allow it in sudoers (NOPASSWD), or log in as root, or leave out `sudo`"
         )
+    if ssh.sudo and status == _NOT_FOUND and not said.startswith("sudo:"):
+        raise Refused(
+            f"there is no sudo on the host ({said}); install it, or log in as root and leave out `sudo`, or leave it out "
+            "and give a `folder` of the user's"
+        )
     if status == _NOT_FOUND or (ssh.sudo and "command not found" in said):
         looked = ssh.python or "python3 in PATH"
         raise Refused(
