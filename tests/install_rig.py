@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from runner.host.install import install
+from runner.host.files.install import install
 from runner.host.layout import Layout
 from runner.host.request import Request
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from runner.host import bundle, hooks, install, outcome
-from runner.host.exchange import Exchange
-from runner.host.feed import Feed
+from runner.host import outcome
+from runner.host.bundles import bundle
+from runner.host.bundles.exchange import Exchange
+from runner.host.files import install
 from runner.host.journal import Journal
 from runner.host.layout import Layout
 from runner.host.lock import GroupLock
 from runner.host.outcome import Failure
-from runner.host.pieces import end_of
-from runner.host.reading import tail
 from runner.host.request import Request
+from runner.host.scripts import hooks
+from runner.host.scripts.feed import Feed
+from runner.host.scripts.pieces import end_of
+from runner.host.scripts.reading import tail
 from runner.host.wire import HungUp
 
 TYPE_CHECKING = False

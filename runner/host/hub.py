@@ -11,8 +11,9 @@ import gc
 import os
 import socket
 
-from runner.host import session, unpack  # noqa: F401  loaded here, once, so that no session pays for it
-from runner.host.signals import signal
+from runner.host import session
+from runner.host.bundles import unpack  # noqa: F401  loaded here, once, so that no session pays for it
+from runner.host.lean.signals import signal
 from runner.host.wire import Wire
 
 _INT = array.array("i").itemsize

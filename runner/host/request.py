@@ -5,8 +5,8 @@ The AppSpec comes parsed and checked; members that have their default value are 
 
 from __future__ import annotations
 
+from runner.host.lean.record import Record
 from runner.host.outcome import Failure
-from runner.host.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

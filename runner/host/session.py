@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 import time
 
-from runner.host import event, running
-from runner.host.feed import Feed
+from runner.host import event
 from runner.host.journal import Journal
 from runner.host.layout import Layout
+from runner.host.lean.signals import signal
 from runner.host.lock import GroupLock
 from runner.host.outcome import Failure, failed, now
-from runner.host.reading import Log
 from runner.host.request import Request
-from runner.host.signals import signal
+from runner.host.scripts import running
+from runner.host.scripts.feed import Feed
+from runner.host.scripts.reading import Log
 from runner.host.wire import HungUp, Wire
 
 TYPE_CHECKING = False
@@ -61,7 +62,7 @@ def serve(wire: Wire) -> None:
 def _answer(wire: Wire, message: dict[str, Any]) -> None:
     number = message.get("id")
     if "check" in message:
-        from runner.host import check  # loaded by those who ask for it
+        from runner.host.checks import check  # loaded by those who ask for it
 
         check.answer(wire, number or 0, message["check"])
         return

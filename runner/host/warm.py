@@ -11,7 +11,7 @@ import os
 import select
 
 from runner.host import session
-from runner.host.signals import signal
+from runner.host.lean.signals import signal
 from runner.host.wire import Wire
 
 TYPE_CHECKING = False

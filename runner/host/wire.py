@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import select
 
-from runner.host import plain_json
+from runner.host.lean import plain_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.host import revisions
-from runner.host.exchange import FRAME, Exchange
-from runner.host.incoming import Incoming
+from runner.host.bundles import revisions
+from runner.host.bundles.exchange import FRAME, Exchange
+from runner.host.bundles.incoming import Incoming
+from runner.host.bundles.lines import LinesFile, inflated, read_lines
+from runner.host.bundles.listing import Contents
 from runner.host.layout import Layout
-from runner.host.lines import LinesFile, inflated, read_lines
-from runner.host.listing import Contents
 from runner.host.outcome import Failure
 from runner.host.wire import HungUp, Wire
 

@@ -4,8 +4,8 @@ import json
 import socket
 from pathlib import Path
 
-from runner.host.feed import Feed
-from runner.host.reading import Log
+from runner.host.scripts.feed import Feed
+from runner.host.scripts.reading import Log
 from runner.host.wire import Wire
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from runner.host.feed import Feed
 from runner.host.journal import Journal
 from runner.host.layout import Layout
-from runner.host.logs import LONGEST_LINE, ScriptsLog, rotate
-from runner.host.output import cut
-from runner.host.pieces import end_of, older
-from runner.host.reading import Log, tail
 from runner.host.request import Limits
+from runner.host.scripts.feed import Feed
+from runner.host.scripts.logs import LONGEST_LINE, ScriptsLog, rotate
+from runner.host.scripts.output import cut
+from runner.host.scripts.pieces import end_of, older
+from runner.host.scripts.reading import Log, tail
 from runner.host.wire import Wire
 
 
@@ -103,8 +103,8 @@ def test_a_large_log_is_set_aside(tmp_path: Path) -> None:
 def test_the_log_of_all_deployments_is_rotated_while_one_event_writes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.host.logs._MOST_OF_ALL", 1 << 20)
-    monkeypatch.setattr("runner.host.logs._LOOK_EVERY", 1 << 18)
+    monkeypatch.setattr("runner.host.scripts.logs._MOST_OF_ALL", 1 << 20)
+    monkeypatch.setattr("runner.host.scripts.logs._LOOK_EVERY", 1 << 18)
     one, _ = scripts_log(tmp_path)
     other, _ = scripts_log(tmp_path)
     for _ in range(200):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from install_rig import Rig, copies
 
-from runner.host import install as module
+from runner.host.files import install as module
 from runner.host.outcome import Failure
 
 

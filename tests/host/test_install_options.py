@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from install_rig import Rig, copies
 
-from runner.host import environment
-from runner.host.cleanup import clean_up, foresee, recorded
-from runner.host.disk import Disk
-from runner.host.environment import environment_for
-from runner.host.instructions import draw_up
+from runner.host.files.cleanup import clean_up, foresee, recorded
+from runner.host.files.disk import Disk
+from runner.host.files.instructions import draw_up
 from runner.host.outcome import Failure
-from runner.host.revision import scripts_for
+from runner.host.scripts import environment
+from runner.host.scripts.environment import environment_for
+from runner.host.scripts.revision import scripts_for
 
 BEFORE = {"plan_before_removing": True}
 INSIDE = {"keep_inside_bundle": True}

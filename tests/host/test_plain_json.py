@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.host import plain_json
+from runner.host.lean import plain_json
 
 TEXT = st.text(st.characters(codec=None, exclude_categories=()))  # lone surrogates too: names of files
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.host.stars import fits
+from runner.host.lean.stars import fits
 
 
 @given(st.text("ab*", max_size=8), st.text("ab", max_size=8))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.host.bundles.unpack import unpack
 from runner.host.outcome import Failure
-from runner.host.unpack import unpack
 
 
 def tar_of(path: Path, *members: tuple[str, dict[str, object], bytes], mode: str = "w:gz") -> str:

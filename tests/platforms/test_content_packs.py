@@ -11,7 +11,7 @@ from archives import entry, tar, tgz_of
 from content_cases import archived
 
 from runner.errors import WorldError
-from runner.host.listing import contents_of, members_of
+from runner.host.bundles.listing import contents_of, members_of
 from runner.host.outcome import Failure
 from runner.model.revision import Bundle
 from runner.platforms.server.packs import Packs

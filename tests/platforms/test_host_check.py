@@ -14,7 +14,7 @@ from sshd import sshd
 from waiting import until
 
 from runner.errors import WorldError
-from runner.host.scratch import Scratch
+from runner.host.checks.scratch import Scratch
 from runner.model.appspec import AclEntry, Permission, Script
 from runner.model.explanation import Explanation
 from runner.model.target import Host

@@ -1,4 +1,4 @@
-"""The control side of a check: asks a host what a deployment would do there. See `runner.host.check`, its other end."""
+"""The control side of a check: asks a host what a deployment would do there. `runner.host.checks.check` is its other end."""
 
 import json
 from collections import defaultdict

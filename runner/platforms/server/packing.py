@@ -3,9 +3,9 @@
 A pack is a folder:
 
 bundle      the path of the archive
-listing     its members, see `runner.host.listing`
+listing     its members, see `runner.host.bundles.listing`
 index       an `ENTRY` for each distinct content: SHA-256, size, and where it is: number of a file, offset, length
-contents-0  contents, as `runner.host.exchange` sends them
+contents-0  contents, as `runner.host.bundles.exchange` sends them
 contents-1  ... hard links to such files of other packs: what they have is not compressed again
 """
 
@@ -20,11 +20,11 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from runner.host.archives import UNSOUND, read_members, unsound
-from runner.host.exchange import FRAME, RAW, ZLIB
-from runner.host.lines import LinesFile
-from runner.host.listing import add_line
-from runner.host.member import Member
+from runner.host.bundles.archives import UNSOUND, read_members, unsound
+from runner.host.bundles.exchange import FRAME, RAW, ZLIB
+from runner.host.bundles.lines import LinesFile
+from runner.host.bundles.listing import add_line
+from runner.host.bundles.member import Member
 from runner.host.outcome import Failure
 from runner.model.revision import Bundle
 

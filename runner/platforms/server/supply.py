@@ -1,6 +1,6 @@
 """Answers what a host asks for in the middle of a request: the listing of the bundle, and the contents that it lacks.
 
-`runner.host.exchange` is the other end, and tells what goes over the wire.
+`runner.host.bundles.exchange` is the other end, and tells what goes over the wire.
 """
 
 import asyncio

@@ -20,7 +20,8 @@ class Archive:
     def __init__(self) -> None:
         folder = Path(executor.__file__).parent
         self._sources = {"runner/__init__.py": b""}
-        self._sources |= {f"runner/host/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
+        for path in sorted(folder.rglob("*.py")):
+            self._sources[f"runner/host/{path.relative_to(folder)}"] = path.read_bytes()
         digest = hashlib.sha256()
         for name, source in self._sources.items():
             digest.update(f"{name}\0{len(source)}\0".encode() + source)

@@ -1,0 +1,1 @@
+"""What a deployment would do on the host, without doing it."""

@@ -1,0 +1,1 @@
+"""What the standard library has, without what importing that costs on every start of the executor."""
