@@ -17,6 +17,7 @@ defaults
   timeout connect 2s
   timeout client 30s
   timeout server 30s
+  timeout check 5s
   retries 0
 frontend front
   bind 127.0.0.1:{port}

@@ -21,10 +21,15 @@ def import_everything() -> None:
     import runner.flow
     import runner.notify.outbox
     import runner.notify.router
+    import runner.platforms.server.packing
+    import runner.platforms.server.packs
     import runner.platforms.server.platform
+    import runner.platforms.server.supply
     import runner.sources.all
     import runner.store.migrations
     import runner.store.store
+    import runner.traffic.haproxy
+    import runner.traffic.platform
     import runner.watch.files
     import runner.watch.poll
     import runner.wiring  # noqa: F401
