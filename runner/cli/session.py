@@ -31,6 +31,7 @@ def opened(
         stream = cast("TextIO", _StandardError())
         log.configure(stream=stream, as_json=arguments.output == "json", verbose=arguments.verbose)
     runner = open_runner(config=arguments.config, state=arguments.state, checkout=checkout)
+    gc.freeze()  # what has been loaded stays; nobody need look at it again
     gc.enable()
     try:
         yield runner
