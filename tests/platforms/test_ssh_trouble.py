@@ -113,12 +113,8 @@ async def test_a_host_that_speaks_something_else_is_tried_again(server: Sshd) ->
 
 
 async def test_a_name_that_nobody_knows_says_what_to_correct(server: Sshd) -> None:
-    try:
-        socket.getaddrinfo("no-such-host.invalid", 22)
-    except socket.gaierror as error:
-        if error.errno != socket.EAI_NONAME:
-            pytest.skip("this machine has no name service that answers")
     assert "correct `address`" in await refused(server.host(address="no-such-host.invalid"))
+    assert "correct `address`" in await refused(server.host(address="host..example"))
 
 
 async def test_an_unknown_key_is_refused_with_the_command_that_adds_it(server: Sshd, tmp_path: Path) -> None:
@@ -259,8 +255,6 @@ async def test_a_folder_that_may_not_be_written_says_that_sudo_would_help(tmp_pa
 
 
 async def test_sudo_without_a_password_runs_the_executor(server: Sshd) -> None:
-    if subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode:
-        pytest.skip("sudo asks for a password here")
     await (await SshTransport().connect(server.host(sudo=True))).close()
     assert (server.root / "var/lib/penstock/executor").stat().st_uid == 0
 

@@ -131,10 +131,15 @@ async def _connect(endpoint: Endpoint) -> socket.socket:
 
 async def _resolve(endpoint: Endpoint) -> Sequence[tuple[int, int, int, str, tuple[object, ...]]]:
     where = endpoint.address, endpoint.port
-    with contextlib.suppress(socket.gaierror):  # no name: nothing to wait for
-        return socket.getaddrinfo(*where, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     try:
+        with contextlib.suppress(socket.gaierror):  # no name: nothing to wait for
+            return socket.getaddrinfo(*where, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         return await asyncio.get_running_loop().getaddrinfo(*where, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # an empty label, or one that is too long
+        raise WorldError(
+            f"{endpoint.address} cannot be the name of a machine; correct `address` in the runner's configuration",
+            retryable=False,
+        ) from error
     except socket.gaierror as error:
         known = error.errno not in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
         hint = "" if known else "; correct `address` in the runner's configuration"
