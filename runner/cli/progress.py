@@ -91,8 +91,16 @@ class Progress:
             await asyncio.sleep(GLANCE)
 
     async def look(self) -> None:
-        """Show what has happened since the last look."""
-        shown = await asyncio.to_thread(self._news)
+        """Show what has happened since the last look; all that was read is shown, also when this is cancelled."""
+        reading = asyncio.ensure_future(asyncio.to_thread(self._news))
+        try:
+            shown = await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            self._show(await reading)
+            raise
+        self._show(shown)
+
+    def _show(self, shown: Sequence[Entry]) -> None:
         self._quietly(lambda: self._view.show(shown) if shown else None)
         self._quietly(self._view.tick)
         for over in [rollout.id for rollout in self._board.rollouts.values() if rollout.is_over]:
