@@ -15,7 +15,6 @@ import gzip
 import http.server
 import ipaddress
 import os
-import socket
 import ssl
 import subprocess
 import threading
@@ -24,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SSHD = "/usr/sbin/sshd"
+from sshd import SSHD, inetd, new_key
 
 
 def git(*arguments: str, cwd: Path, when: str | None = None) -> str:
@@ -297,8 +296,8 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     if not Path(SSHD).exists():
         raise RuntimeError(f"{SSHD} is missing; install the Debian package openssh-server")
     folder.mkdir(parents=True, exist_ok=True)
-    keys = {name: _key(folder / name) for name in ("host", "user", "strange")}
-    keys["encrypted"] = _key(folder / "encrypted", passphrase=PASSPHRASE)
+    keys = {name: new_key(folder / name) for name in ("host", "user", "strange")}
+    keys["encrypted"] = new_key(folder / "encrypted", passphrase=PASSPHRASE)
     admitted = "".join(keys[name].with_suffix(".pub").read_text() for name in ("user", "encrypted"))
     (folder / "authorized_keys").write_text(admitted)
     configuration = folder / "sshd_config"
@@ -309,7 +308,7 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own privilege separation wants it
-    with _inetd(configuration, folder / "sshd.log") as port:
+    with inetd(configuration, folder / "sshd.log") as (port, _):
         public = " ".join(keys["host"].with_suffix(".pub").read_text().split()[:2])
         yield SshServer(
             url=f"ssh://{getpass.getuser()}@127.0.0.1:{port}",
@@ -319,38 +318,3 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
             encrypted_key=keys["encrypted"],
             strange_key=keys["strange"],
         )
-
-
-def _key(path: Path, passphrase: str = "") -> Path:
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", path.name, "-f", str(path)]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    return path
-
-
-@contextlib.contextmanager
-def _inetd(configuration: Path, log: Path) -> Iterator[int]:
-    """Listen ourselves and hand each connection to an sshd of its own: so the kernel can choose the port."""
-    children: list[subprocess.Popen[bytes]] = []
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                command = [SSHD, "-i", "-f", str(configuration), "-E", str(log)]
-                children.append(subprocess.Popen(command, stdin=connection, stdout=connection, stderr=connection))
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
-        for child in children:
-            child.terminate()
-            child.wait()

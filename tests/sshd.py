@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,11 @@ class Sshd:
     known_hosts: Path
     root: Path  # the folder that stands for `/` of its hosts
     user: str
-    connections: int = 0
-    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    children: list[subprocess.Popen[bytes]]  # one for each connection
+
+    @property
+    def connections(self) -> int:
+        return len(self.children)
 
     def host(self, name: str = "web-1", *, folder: Path | None = None, **of_ssh: Any) -> Host:
         """A host behind this server. Keywords: of `Ssh`. `tags` and `environment` are left to the caller."""
@@ -69,18 +72,11 @@ class Sshd:
 
     def kill_connections(self) -> None:
         """Kill the server's side of every open connection: what runs there loses its pipes, and goes on."""
-        self._signal(signal.SIGKILL)
+        _send(signal.SIGKILL, self.children)
 
     def stop_connections(self) -> None:
         """Let every open connection fall silent, as a network would that drops everything."""
-        self._signal(signal.SIGSTOP)
-
-    def _signal(self, number: int) -> None:
-        for child in self.children:
-            if child.poll() is None:
-                for process in (*_children(child.pid), child.pid):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(process, number)
+        _send(signal.SIGSTOP, self.children)
 
 
 @contextlib.contextmanager
@@ -102,8 +98,7 @@ def sshd(folder: Path, options: Sequence[str] = (), *, key_type: str = "ed25519"
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own privilege separation wants it
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    with inetd(configuration, folder / "sshd.log") as (port, children):
         server = Sshd(
             folder=folder,
             port=port,
@@ -113,11 +108,11 @@ def sshd(folder: Path, options: Sequence[str] = (), *, key_type: str = "ed25519"
             known_hosts=folder / "known_hosts",
             root=folder / "root",
             user=getpass.getuser(),
+            children=children,
         )
         public = " ".join(keys["host"].with_suffix(".pub").read_text().split()[:2])
         server.known_hosts.write_text(f"[127.0.0.1]:{port} {public}\n")
-        with _serving(listener, server, configuration):
-            yield server
+        yield server
 
 
 def new_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
@@ -130,8 +125,12 @@ def new_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
 
 
 @contextlib.contextmanager
-def _serving(listener: socket.socket, server: Sshd, configuration: Path) -> Iterator[None]:
-    """Listen ourselves and hand each connection to an sshd of its own: so the kernel can choose the port."""
+def inetd(configuration: Path, log: Path) -> Iterator[tuple[int, list[subprocess.Popen[bytes]]]]:
+    """Listen ourselves and hand each connection to an sshd of its own: so the kernel can choose the port.
+
+    Gives that port, and those that were started so far, which are ended at the end.
+    """
+    children: list[subprocess.Popen[bytes]] = []
 
     def serve() -> None:
         while True:
@@ -140,22 +139,30 @@ def _serving(listener: socket.socket, server: Sshd, configuration: Path) -> Iter
             except OSError:
                 return
             with connection:
-                command = [SSHD, "-i", "-f", str(configuration), "-E", str(server.folder / "sshd.log")]
-                server.connections += 1
-                started = subprocess.Popen(command, stdin=connection, stdout=connection, stderr=connection)
-                server.children.append(started)
+                command = [SSHD, "-i", "-f", str(configuration), "-E", str(log)]
+                children.append(subprocess.Popen(command, stdin=connection, stdout=connection, stderr=connection))
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
-        server.kill_connections()
-        for child in server.children:
-            child.wait()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()[1], children
+        finally:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            _send(signal.SIGKILL, children)
+            for child in children:
+                child.wait()
+
+
+def _send(number: int, servers: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Send a signal to every sshd that serves a connection, not to what runs in it."""
+    for server in servers:
+        if server.poll() is None:
+            for process in (*_children(server.pid), server.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, number)
 
 
 def _children(pid: int) -> list[int]:

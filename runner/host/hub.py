@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import array
 import gc
-import os
 import socket
 
 from runner.host import session
 from runner.host.bundles import unpack  # noqa: F401  loaded here, once, so that no session pays for it
 from runner.host.lean.signals import signal
-from runner.host.wire import Wire
 
 _INT = array.array("i").itemsize
 
@@ -31,7 +29,7 @@ def serve(channel_fd: int) -> None:
         if connections is None:
             return
         for connection in connections:
-            _start(connection, channel)
+            session.serve_apart(connection, lambda: session.occupy_standard_streams(channel.detach()))
 
 
 def _receive(channel: socket.socket) -> list[int] | None:
@@ -47,23 +45,3 @@ def _receive(channel: socket.socket) -> list[int] | None:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(raw[: len(raw) - len(raw) % _INT])
     return list(fds)
-
-
-def _start(connection: int, channel: socket.socket) -> None:
-    try:
-        child = os.fork()
-    except OSError:  # no process to be had: the control side sees its connection close, and asks again
-        os.close(connection)
-        return
-    if child:
-        os.close(connection)
-        return
-    status = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        session.occupy_standard_streams(channel.detach())
-        session.detach()
-        session.serve(Wire(connection, connection))
-        status = 0
-    finally:
-        os._exit(status)

@@ -22,6 +22,7 @@ from runner.host.wire import HungUp, Wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _LOOK_AGAIN = 0.02  # seconds between two attempts to take a lock that another session holds
@@ -43,6 +44,30 @@ def occupy_standard_streams(*fds: int) -> None:
         os.dup2(nothing, fd)
     if nothing > 2:
         os.close(nothing)
+
+
+def serve_apart(connection: int, let_go: Callable[[], None], hello: bytes = b"") -> None:
+    """Serve the descriptor *connection* in a process of its own, and close it in this one.
+
+    *let_go*: gives up, over there, what belongs to this process alone. *hello*: what is said first.
+    """
+    try:
+        child = os.fork()
+    except OSError:  # no process to be had: the control side sees its connection close, and asks again
+        child = -1
+    if child:
+        os.close(connection)
+        return
+    status = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        let_go()
+        detach()
+        os.write(connection, hello)
+        serve(Wire(connection, connection))
+        status = 0
+    finally:
+        os._exit(status)
 
 
 def serve(wire: Wire) -> None:

@@ -12,7 +12,6 @@ import select
 
 from runner.host import session
 from runner.host.lean.signals import signal
-from runner.host.wire import Wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,11 +50,7 @@ def stay(place: str, hello: bytes, seconds: float) -> None:
 
 def _listen(path: str) -> Any:
     """Without `socket` around its C part, whose import takes longer than it takes to start a session."""
-    from _socket import (
-        AF_UNIX,
-        SOCK_STREAM,
-        socket,
-    )
+    from _socket import AF_UNIX, SOCK_STREAM, socket
 
     try:
         os.unlink(path)  # of one that was killed
@@ -72,25 +67,12 @@ def _listen(path: str) -> Any:
 
 
 def _serve_next(listener: Any, lock: int, hello: bytes) -> None:
+    def let_go() -> None:
+        listener.close()
+        os.close(lock)
+
     try:
         connection = listener._accept()[0]
     except OSError:
         return
-    try:
-        child = os.fork()
-    except OSError:  # no process to be had: the control side sees its connection close, and asks again
-        child = -1
-    if child:
-        os.close(connection)
-        return
-    status = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        listener.close()
-        os.close(lock)
-        session.detach()
-        os.write(connection, hello)
-        session.serve(Wire(connection, connection))
-        status = 0
-    finally:
-        os._exit(status)
+    session.serve_apart(connection, let_go, hello)

@@ -151,7 +151,8 @@ deployments = Table(
     CheckConstraint(
         "status IN ('Created', 'Queued', 'InProgress', 'Succeeded', 'Failed', 'Stopped')", name="deployment_status"
     ),
-    # The one invariant of the house: a deployment group has at most one active deployment.
+    # The one invariant of the house: a deployment group has at most one active deployment. PostgreSQL will want the same
+    # condition as `postgresql_where`; naming it here already would load that dialect at every start.
     Index(
         "one_active_deployment_per_group",
         "group_id",

@@ -113,14 +113,8 @@ async def test_a_script_whose_session_died_is_still_ended_when_its_time_is_up(ma
     assert said.read_text().split() == ["began", "told"]
 
 
-async def test_a_script_that_ends_without_a_session_keeps_what_it_printed(machine: Machine) -> None:
-    gate = machine.folder / "gate"
-    gate.write_text("")
-    script = f'echo $$ > "$PENSTOCK_ROOT/pid"; while [ -e {gate} ]; do sleep 0.01; done; echo last words; exit 3'
-    made = job(machine.bundle({"s.sh": script}), appspec({}, {"BeforeInstall": ["s.sh"]}))
-    download, command = commands(made, machine.host, events=("DownloadBundle", "BeforeInstall"))
-    await machine.run(download)
-    task = asyncio.create_task(machine.run(command))
+async def left_running(machine: Machine, task: "asyncio.Task[object]") -> int:
+    """Kill the session of the script that *task* runs, and ask no more; the script's process, which it wrote to `pid`."""
     pid = machine.root / "pid"
     await until(lambda: pid.exists() and pid.read_text().endswith("\n"))
     sessions = children_of(local(machine).hub_pid)
@@ -129,8 +123,20 @@ async def test_a_script_that_ends_without_a_session_keeps_what_it_printed(machin
         await task
     for session in sessions:
         kill(session)
+    return int(pid.read_text())
+
+
+async def test_a_script_that_ends_without_a_session_keeps_what_it_printed(machine: Machine) -> None:
+    gate = machine.folder / "gate"
+    gate.write_text("")
+    script = f'echo $$ > "$PENSTOCK_ROOT/pid"; while [ -e {gate} ]; do sleep 0.01; done; echo last words; exit 3'
+    made = job(machine.bundle({"s.sh": script}), appspec({}, {"BeforeInstall": ["s.sh"]}))
+    download, command = commands(made, machine.host, events=("DownloadBundle", "BeforeInstall"))
+    await machine.run(download)
+    task = asyncio.create_task(machine.run(command))
+    pid = await left_running(machine, task)
     gate.unlink()
-    await until(lambda: not is_running(int(pid.read_text())))
+    await until(lambda: not is_running(pid))
     outcome = await machine.run(command)
     assert outcome.diagnostics.message == "Script at specified location: s.sh failed with exit code 3"
     assert outcome.diagnostics.log_tail.endswith("[stdout]last words\n")
@@ -144,14 +150,7 @@ async def test_another_deployment_waits_for_a_script_that_a_dead_session_left_ru
     )
     first = job(machine.bundle({"s.sh": script}), appspec({}, {"BeforeInstall": ["s.sh"]}), "d-1")
     task = asyncio.create_task(machine.deploy(first, events=("DownloadBundle", "BeforeInstall")))
-    pid = machine.root / "pid"
-    await until(lambda: pid.exists() and pid.read_text().endswith("\n"))
-    sessions = children_of(local(machine).hub_pid)
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    for session in sessions:
-        kill(session)
+    await left_running(machine, task)
     second = job(
         machine.bundle({"s.sh": 'echo 2 >> "$PENSTOCK_ROOT/order"'}), appspec({}, {"BeforeInstall": ["s.sh"]}), "d-2"
     )

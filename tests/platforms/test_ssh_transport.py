@@ -166,16 +166,21 @@ async def running(
     return task, runs, printed
 
 
+async def taken_up(server: Sshd, task: "asyncio.Task[Outcome]", runs: Path, printed: list[str]) -> None:
+    """Connected again, the event goes on to its end, runs once, and tells everything once."""
+    await until(lambda: server.connections == 2)
+    runs.unlink()
+    assert (await task).succeeded
+    assert not runs.exists()
+    assert "".join(printed).count("begun") == "".join(printed).count("done") == 1
+
+
 async def test_a_connection_that_is_killed_in_the_middle_of_an_event_is_taken_up_again(
     server: Sshd, platform: ServerPlatform, tmp_path: Path
 ) -> None:
     task, runs, printed = await running(server, platform, tmp_path)
     server.kill_connections()
-    await until(lambda: server.connections == 2)
-    runs.unlink()
-    assert (await task).succeeded
-    assert not runs.exists()  # it did not run twice
-    assert "".join(printed).count("begun") == "".join(printed).count("done") == 1
+    await taken_up(server, task, runs, printed)
 
 
 async def test_a_connection_that_falls_silent_is_given_up_and_taken_up_again(
@@ -183,10 +188,7 @@ async def test_a_connection_that_falls_silent_is_given_up_and_taken_up_again(
 ) -> None:
     task, runs, printed = await running(server, platform, tmp_path)
     server.stop_connections()
-    await until(lambda: server.connections == 2)
-    runs.unlink()
-    assert (await task).succeeded
-    assert "".join(printed).count("begun") == "".join(printed).count("done") == 1
+    await taken_up(server, task, runs, printed)
 
 
 async def test_an_idle_connection_that_broke_costs_nothing_but_another(

@@ -145,9 +145,8 @@ class Stream:
         """Read of standard error only what libssh2 has already: to look for more, it might read other things too."""
         try:
             waits = self._channel.poll_channel_read(1)
-        except (
-            BufferTooSmallError
-        ):  # it stumbles over the answer to a keepalive, which stays in its queue: look at both
+        except BufferTooSmallError:
+            # It stumbles over the answer to a keepalive, which stays in its queue: look at both.
             return self._take_from(_STDERR) or self._take_from(0)
         return self._take_from(_STDERR) if waits else 0
 
