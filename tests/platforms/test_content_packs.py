@@ -95,6 +95,7 @@ async def test_two_processes_that_make_the_same_pack_both_get_it(tmp_path: Path)
         for _ in range(4)
     ]
     said = {process.communicate()[0] for process in started}
+    assert {process.returncode for process in started} == {0}
     assert len(said) == 1
     assert int(said.pop()) > 5_000_000
     assert len(list((tmp_path / "packs").iterdir())) == 1

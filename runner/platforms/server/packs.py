@@ -96,30 +96,37 @@ def _open(bundle: Bundle, folder: Path) -> Pack:
 
 
 def _make(bundle: Bundle, folder: Path, final: Path) -> None:
-    made = Path(tempfile.mkdtemp(dir=folder, prefix=_UNFINISHED))
-    try:
-        with _alive(made):
-            make_pack(bundle, made, _known(folder))
-            if final.exists() and not _is_whole(final):
-                shutil.rmtree(final)
-            try:
-                made.rename(final)
-            except OSError:
-                if not final.exists():  # another process was faster
-                    raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    with _unfinished(folder) as made:
+        make_pack(bundle, made, _known(folder))
+        if final.exists() and not _is_whole(final):
+            shutil.rmtree(final)
+        try:
+            made.rename(final)
+        except OSError:
+            if not final.exists():  # another process was faster
+                raise
 
 
 _UNFINISHED = "unfinished-"
 
 
 @contextlib.contextmanager
-def _alive(made: Path) -> Iterator[None]:
-    """Show other processes that somebody works on this one: its folder is locked."""
-    descriptor = os.open(made, os.O_RDONLY)
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """A folder to work in, locked, so that other processes see that somebody does; removed unless it was renamed."""
+    with contextlib.ExitStack() as until_the_end:
+        with _locked(folder):  # nobody may look for what the dead left between its making and its lock
+            made = Path(tempfile.mkdtemp(dir=folder, prefix=_UNFINISHED))
+            until_the_end.callback(shutil.rmtree, made, ignore_errors=True)
+            until_the_end.enter_context(_locked(made))
+        yield made
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, how: int = 0) -> Iterator[None]:
+    """*how*: `LOCK_NB` raises `BlockingIOError` when another process has the lock."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | how)
         yield
     finally:
         os.close(descriptor)
@@ -127,18 +134,23 @@ def _alive(made: Path) -> Iterator[None]:
 
 def _prune(folder: Path) -> None:
     """Remove the packs whose bundle has gone, and what dead processes left unfinished."""
-    for pack in folder.iterdir():
-        with contextlib.suppress(OSError):
-            if pack.name.startswith(_UNFINISHED):
-                with _alive(pack):
+    with _locked(folder):
+        for pack in folder.iterdir():
+            with contextlib.suppress(OSError):
+                if pack.name.startswith(_UNFINISHED):
+                    with _locked(pack, fcntl.LOCK_NB):
+                        shutil.rmtree(pack)
+                elif not Path(os.fsdecode((pack / "bundle").read_bytes())).exists():
                     shutil.rmtree(pack)
-            elif not Path(os.fsdecode((pack / "bundle").read_bytes())).exists():
-                shutil.rmtree(pack)
 
 
 def _known(folder: Path) -> dict[bytes, Place]:
-    packs = [pack for pack in folder.iterdir() if not pack.name.startswith(_UNFINISHED)]
-    newest = sorted(packs, key=lambda pack: pack.stat().st_mtime_ns)[-_LOOK_AT:]
+    ages: dict[Path, int] = {}
+    for pack in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # finished, or pruned, by another process just now
+            if not pack.name.startswith(_UNFINISHED):
+                ages[pack] = pack.stat().st_mtime_ns
+    newest = sorted(ages, key=ages.__getitem__)[-_LOOK_AT:]
     known: dict[bytes, Place] = {}
     for pack in newest:
         with contextlib.suppress(OSError, struct.error):
