@@ -72,6 +72,13 @@ class LoadBalancerConfig(Value, frozen=True, kw_only=True):
     up_timeout: dt.timedelta = dt.timedelta(seconds=60)
 
 
+class ApiConfig(Value, frozen=True, kw_only=True):
+    """The wire API. *region* and *account_id* (12 digits) are what its ARNs carry."""
+
+    region: str = "us-east-1"
+    account_id: str = "000000000000"
+
+
 class Config(Value, frozen=True, kw_only=True):
     """Everything of `penstock.toml`. *template_environment*: variable names that manifests may read as `env.NAME`."""
 
@@ -83,12 +90,12 @@ class Config(Value, frozen=True, kw_only=True):
     listen: str | None = None  # HOST:PORT
     template_environment: tuple[str, ...] = ()
     executor: ExecutorSettings = ExecutorSettings()
+    api: ApiConfig = ApiConfig()
     keep_bundles: int = 20  # bundles kept in the cache beside those in use
 
 
 NOT_BUILT: schema.NotBuilt = {
     "": frozenset({"database", "api_keys", "roles", "people", "approvals"}),
-    "hosts.*.transport": frozenset({"agent"}),
     "repositories.*": frozenset({"webhook_secret"}),
     "repositories.*.watch": frozenset({"webhook"}),
 }
@@ -111,6 +118,7 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         listen=_listen(environ, data.get("listen")),
         template_environment=tuple(data.get("template_environment", ())),
         executor=_executor(data.get("executor", {})),
+        api=ApiConfig(**data.get("api", {})),
         keep_bundles=data.get("keep_bundles", 20),
     )
 
@@ -220,14 +228,14 @@ def _host_problems(hosts: Any) -> Iterator[schema.Problem]:
     for name, host in hosts.items() if isinstance(hosts, dict) else ():
         if not isinstance(host, dict):
             continue
-        over_ssh = host.get("transport") == "ssh"
+        over_ssh, has_agent = host.get("transport") == "ssh", host.get("transport") == "agent"
         alien = [] if over_ssh else [key for key in host if key in _SSH_KEYS]
         for key in alien:
-            yield schema.Problem(("hosts", name, key), "", 'is for hosts with transport = "ssh"; this one is local')
+            yield schema.Problem(("hosts", name, key), "", 'is for hosts with transport = "ssh"; this one has another')
         folder = host.get("folder")
-        if folder is None and not over_ssh and not (alien and "transport" not in host):
+        if folder is None and not over_ssh and not has_agent and not (alien and "transport" not in host):
             yield schema.Problem(("hosts", name), "required", _NO_FOLDER)
-        if over_ssh and isinstance(folder, str) and not _FOLDER_ON_HOST.fullmatch(folder):
+        if (over_ssh or has_agent) and isinstance(folder, str) and not _FOLDER_ON_HOST.fullmatch(folder):
             yield schema.Problem(("hosts", name, "folder"), "pattern", _NOT_ABSOLUTE)
 
 
@@ -261,11 +269,11 @@ def _credentials(data: dict[str, Any], folder: Path) -> Credentials | None:
 
 
 def _host(name: str, data: dict[str, Any], folder: Path) -> Host:
-    over_ssh = data.get("transport") == "ssh"
+    over_ssh, has_agent = data.get("transport") == "ssh", data.get("transport") == "agent"
     return Host(
         name=name,
         transport=data.get("transport", "local"),
-        folder=data.get("folder", "/") if over_ssh else str(_path(data["folder"], folder)),
+        folder=data.get("folder", "/") if over_ssh or has_agent else str(_path(data["folder"], folder)),
         ssh=_ssh(data, folder) if over_ssh else None,
         tags=data.get("tags", {}),
         environment=data.get("environment", {}),

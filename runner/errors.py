@@ -5,13 +5,13 @@ Anything else that escapes is our bug. A script that fails on a host is none of 
 """
 
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 
 class RunnerError(Exception):
     """Root of every error that we raise on purpose. `code` is the CodeDeploy exception or error code, where one exists."""
 
-    code: ClassVar[str] = "InternalError"
+    code: str = "InternalError"
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (self.__doc__ or "").strip())
@@ -25,6 +25,14 @@ class UserError(RunnerError):
     """Something that the user wrote or asked for is wrong; trying again changes nothing."""
 
     code = "InvalidInputException"
+
+
+class Refused(UserError):
+    """A call that CodeDeploy's API refuses, by the name of its exception: `Refused("InvalidTagException", "...")`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class WorldError(RunnerError):

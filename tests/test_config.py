@@ -179,7 +179,7 @@ watch = "file"
 url = ""
 
 [hosts.web]
-transport = "agent"
+transport = "carrier"
 tags = {app = 1}
 
 [notifiers.ops]
@@ -198,7 +198,7 @@ url = "ftp://x"
         "11 repositories.a b.url: expected a URL or a path, without a password "
         '(use username and password = "env:NAME")',
         '13 hosts.web: names no folder; give folder = "PATH", which stands for the host\'s /',
-        "14 hosts.web.transport: agent is not built yet in this version of Penstock",
+        '14 hosts.web.transport: expected local, ssh or agent, not "carrier"',
         "15 hosts.web.tags.app: expected text of at most 256 characters, not the number 1",
         '18 notifiers.ops.url: expected an http or https URL, not "ftp://x"',
     ]
@@ -296,7 +296,8 @@ def test_importing_the_configuration_is_light():
 def test_what_is_not_built_is_not_in_the_schema():
     known = config.schema.load("config")
     assert not config.NOT_BUILT[""] & known["properties"].keys()
-    assert not config.NOT_BUILT["hosts.*.transport"] & set(known["$defs"]["host"]["properties"]["transport"]["enum"])
+    watched = known["$defs"]["repository"]["properties"]["watch"]["enum"]
+    assert not config.NOT_BUILT["repositories.*.watch"] & set(watched)
 
 
 WORDS = (
@@ -406,8 +407,8 @@ user = "ada"
         '8 hosts.a.python: expected the path of an interpreter on the host, such as /usr/bin/python3, not "python3 -v"',
         "9 hosts.a.identity_file: expected the path of a key file or a list of them, never the key itself",
         '10 hosts.a.keepalive: expected a duration above zero, such as 30s, 5m or 1h30m, not "0s"',
-        '14 hosts.b.address: is for hosts with transport = "ssh"; this one is local',
-        '17 hosts.c.user: is for hosts with transport = "ssh"; this one is local',
+        '14 hosts.b.address: is for hosts with transport = "ssh"; this one has another',
+        '17 hosts.c.user: is for hosts with transport = "ssh"; this one has another',
     ]
 
 

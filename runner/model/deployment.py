@@ -4,7 +4,7 @@ import datetime as dt
 import secrets
 import string
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from runner.model.appspec import FileExistsBehavior
 from runner.model.manifest import GroupSettings
@@ -64,11 +64,17 @@ class RollbackInfo(Value, frozen=True, kw_only=True):
 
 
 class Options(Value, frozen=True, kw_only=True):
-    """What whoever created the deployment chose for it."""
+    """What whoever created the deployment chose for it.
+
+    *update_outdated_instances_only*: leave out the hosts that have the group's revision. *declared*: what the wire API was
+    told beside that and gives back (`autoRollbackConfiguration`, `overrideAlarmConfiguration` ...), in its own shape.
+    """
 
     description: str = ""
     ignore_application_stop_failures: bool = False
     file_exists_behavior: FileExistsBehavior = "DISALLOW"
+    update_outdated_instances_only: bool = False
+    declared: dict[str, Any] = {}
 
 
 class Overview(Value, frozen=True, kw_only=True, omit_defaults=False):

@@ -1,14 +1,15 @@
 """What a repository says, rendered and checked: one application, its deployment groups, and how carefully to go."""
 
 import datetime as dt
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from runner.model.revision import S3Location
 from runner.model.rollout import Rollout
+from runner.model.tags import TagSet
 from runner.model.traffic import LoadBalancing
 from runner.model.value import Value
 
-RollbackEvent: TypeAlias = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]
+RollbackEvent: TypeAlias = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 
 TriggerEvent: TypeAlias = Literal[
     "DeploymentStart",
@@ -16,9 +17,11 @@ TriggerEvent: TypeAlias = Literal[
     "DeploymentFailure",
     "DeploymentStop",
     "DeploymentRollback",
+    "DeploymentReady",
     "InstanceStart",
     "InstanceSuccess",
     "InstanceFailure",
+    "InstanceReady",
 ]
 
 
@@ -38,22 +41,32 @@ class After(Value, frozen=True, kw_only=True):
 
 
 class Trigger(Value, frozen=True, kw_only=True):
-    """A notification: *to* is `sns:<topic ARN>` or `webhook:<name of a notifier in the runner's configuration>`."""
+    """A notification: *to* is `sns:<topic ARN>` or `webhook:<name of a notifier in the runner's configuration>`.
+
+    *name*: the wire API's triggers have one.
+    """
 
     to: str
     on: tuple[TriggerEvent, ...]
+    name: str = ""
 
 
 class GroupSettings(Value, frozen=True, kw_only=True):
-    """One deployment group as the manifest has it, everything inherited already applied."""
+    """One deployment group, as a manifest (everything inherited already applied) or the wire API has it.
+
+    A host is a target when it has, for every key of *tags*, one of the values, and matches *tag_set*; where both are
+    empty none is. *declared*: what the wire API was told, in the shape of its DeploymentGroupInfo; a manifest's is empty.
+    """
 
     name: str
-    tags: dict[str, tuple[str, ...]]  # a host matches when it has, for every key, one of the values
+    tags: dict[str, tuple[str, ...]] = {}
+    tag_set: TagSet = ()
     rollout: Rollout
     after: After | None = None
     rollback_on: tuple[RollbackEvent, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     load_balancer: LoadBalancing | None = None  # None: there are no traffic events
+    declared: dict[str, Any] = {}
 
 
 class Manifest(Value, frozen=True, kw_only=True):

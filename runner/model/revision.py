@@ -10,6 +10,7 @@ from runner.errors import UserError
 from runner.model.value import Value
 
 BundleType: TypeAlias = Literal["tar", "tgz", "zip"]
+DocumentType: TypeAlias = Literal["YAML", "JSON"]
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -53,26 +54,61 @@ class GitRevision(Value, frozen=True, kw_only=True, tag="git"):
 
 
 class S3Revision(Value, frozen=True, kw_only=True, tag="s3"):
-    """One object in S3, held by its ETag and, in versioned buckets, by its version. *commit_id*: whose manifest asked."""
+    """One object in S3, held by its ETag and, in versioned buckets, by its version. *commit_id*: whose manifest asked.
+
+    Without either it is what the wire API was told: the newest object when the deployment begins, which pins it.
+    """
 
     bucket: str
     key: str
-    bundle_type: BundleType
-    etag: str  # without quotes
+    bundle_type: BundleType | DocumentType  # a document is the AppSpec of a Lambda function or an ECS service
+    etag: str | None = None  # without quotes
     version: str | None = None
     commit_id: str | None = None
 
     @property
     def short(self) -> str:
-        return self.commit_id[:10] if self.commit_id else f"{self.key.rsplit('/', 1)[-1]}@{self.etag[:8]}"
+        name = self.key.rsplit("/", 1)[-1]
+        return self.commit_id[:10] if self.commit_id else f"{name}@{self.etag[:8]}" if self.etag else name
 
     @property
     def label(self) -> str:
-        pin = f"versionId={self.version}" if self.version else f"eTag={self.etag}"
-        return f"s3://{self.bucket}/{self.key}?{pin}"
+        pin = f"?versionId={self.version}" if self.version else f"?eTag={self.etag}" if self.etag else ""
+        return f"s3://{self.bucket}/{self.key}{pin}"
 
 
-Revision: TypeAlias = GitRevision | S3Revision
+class GitHubRevision(Value, frozen=True, kw_only=True, tag="github"):
+    """One commit of a repository on GitHub, as the wire API names it. *repository*: `OWNER/NAME`."""
+
+    repository: str
+    commit_id: str
+
+    @property
+    def short(self) -> str:
+        return self.commit_id[:10]
+
+    @property
+    def label(self) -> str:
+        return f"github:{self.repository}@{self.commit_id}"
+
+
+class AppSpecRevision(Value, frozen=True, kw_only=True, tag="appspec"):
+    """The AppSpec itself, of a Lambda function or an ECS service. *sha256*: of its text. *legacy*: given as `string`."""
+
+    content: str
+    sha256: str
+    legacy: bool = False
+
+    @property
+    def short(self) -> str:
+        return self.sha256[:10]
+
+    @property
+    def label(self) -> str:
+        return f"appspec@sha256:{self.sha256}"
+
+
+Revision: TypeAlias = GitRevision | S3Revision | GitHubRevision | AppSpecRevision
 
 
 class Bundle(Value, frozen=True, kw_only=True):

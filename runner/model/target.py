@@ -33,12 +33,13 @@ class Ssh(Value, frozen=True, kw_only=True):
 class Host(Value, frozen=True, kw_only=True):
     """One machine of the runner's configuration.
 
-    *folder*: the folder that stands for the machine's `/`. *ssh*: on an `ssh` host, how it is reached; else None.
+    *folder*: the folder that stands for the machine's `/`. *ssh*: on an `ssh` host, how it is reached; else None. An
+    `agent` host is not reached: an agent on it asks for its commands.
     *environment*: added to its hooks' own.
     """
 
     name: str
-    transport: Literal["local", "ssh"] = "local"
+    transport: Literal["local", "ssh", "agent"] = "local"
     folder: str = "/"
     ssh: Ssh | None = None
     tags: dict[str, str] = {}

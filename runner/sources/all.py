@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from runner.config import RepositoryConfig
-from runner.errors import UserError
+from runner.errors import InvalidRevision, UserError
 from runner.model.revision import Bundle, GitRevision, Revision, S3Location, S3Revision
 from runner.sources.bundles import Bundles
 
@@ -41,7 +41,11 @@ class AllSources:
         return self._objects.resolve(location, commit_id)
 
     def fetch(self, revision: Revision) -> Bundle:
-        return self._fetch_git(revision) if isinstance(revision, GitRevision) else self._fetch_s3(revision)
+        if isinstance(revision, GitRevision):
+            return self._fetch_git(revision)
+        if isinstance(revision, S3Revision):
+            return self._fetch_s3(revision)
+        raise InvalidRevision(f"{revision.label} is no bundle for servers")
 
     def local(self, path: Path) -> Bundle:
         """An archive or a folder of this machine. Raises `UserError`, `InvalidRevision`, `WorldError`."""
@@ -75,6 +79,8 @@ class AllSources:
         return bundle
 
     def _fetch_s3(self, revision: S3Revision) -> Bundle:
+        if revision.bundle_type in ("YAML", "JSON"):
+            raise InvalidRevision(f"{revision.label} is an AppSpec for Lambda or ECS, no bundle for servers")
         key = f"{revision.label}#{revision.etag}#{revision.bundle_type}"
         return self._bundles.get(
             key,

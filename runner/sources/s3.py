@@ -66,6 +66,7 @@ class Objects:
         Raises `InvalidRevision` when it changed, `RevisionDoesNotExist` when it is gone, `WorldError`.
         """
         url = f"s3://{revision.bucket}/{revision.key}"
+        assert revision.etag is not None, "a revision is pinned before it is downloaded"
         pin = {"VersionId": revision.version} if revision.version else {"IfMatch": f'"{revision.etag}"'}
         with self._translated(revision.bucket, revision.key, revision.version, revision.etag):
             answer = self._client().get_object(Bucket=revision.bucket, Key=revision.key, **pin)
@@ -170,7 +171,7 @@ def _copy(body: IO[bytes], out: Destination) -> str:
 def _is_md5(revision: S3Revision, answer: Any) -> bool:
     """Whether the ETag is the MD5 of the content. Not when uploaded in parts, encrypted by KMS or a customer's key, or
     kept in a directory bucket. Source: S3 API reference, "Object", ETag."""
-    plain = re.fullmatch(r"[0-9a-f]{32}", revision.etag)
+    plain = re.fullmatch(r"[0-9a-f]{32}", revision.etag or "")
     encrypted = answer.get("ServerSideEncryption", "AES256") != "AES256" or answer.get("SSECustomerAlgorithm")
     return bool(plain) and not encrypted and not revision.bucket.endswith("--x-s3")
 

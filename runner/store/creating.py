@@ -32,6 +32,7 @@ def application(tx: sa.Connection, manifest: Manifest, repository: str, now: dt.
     if owner is None:
         tx.execute(
             t.applications.insert().values(
+                id=str(uuid.uuid4()),
                 name=manifest.application,
                 platform=manifest.platform,
                 repository=repository,

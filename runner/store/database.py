@@ -15,7 +15,7 @@ from sqlalchemy import event, exc
 
 from runner.errors import RunnerError, WorldError
 
-HEAD = "0001"  # newest migration; a database that is there already costs no import of alembic
+HEAD = "0002"  # newest migration; a database that is there already costs no import of alembic
 
 
 class Database:
@@ -29,19 +29,35 @@ class Database:
             self._engine = _engine(self.file)
             self._migrate()
         self._lock, self._watch_lock = threading.Lock(), threading.Lock()
+        self._writing = threading.local()  # `connection`: of the transaction that this thread is in, if it is in one
         self._watching: sqlite3.Connection | None = None
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A transaction that holds the write lock from its start, committed at the end."""
+        """A transaction that holds the write lock from its start, committed at the end.
+
+        Inside another one of the same thread it is part of that one, and undone alone when it raises.
+        """
+        if (outer := self._outer()) is not None:
+            with self.translated(), outer.begin_nested():
+                yield outer
+            return
         with self._lock, self.translated(), self._engine.connect() as connection:
             connection = connection.execution_options(write=True)
             with connection.begin():
-                yield connection
+                self._writing.connection = connection
+                try:
+                    yield connection
+                finally:
+                    self._writing.connection = None
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A consistent snapshot."""
+        """A consistent snapshot; inside a `write` of the same thread, what that one has made so far."""
+        if (outer := self._outer()) is not None:
+            with self.translated():
+                yield outer
+            return
         with self.translated(), self._engine.connect() as connection, connection.begin():
             yield connection
 
@@ -52,6 +68,9 @@ class Database:
             if self._watching is None:
                 self._watching = sqlite3.connect(self.file, check_same_thread=False, timeout=10)
             return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+
+    def _outer(self) -> sa.Connection | None:
+        return getattr(self._writing, "connection", None)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -78,7 +78,8 @@ applications = Table(
     Column("file", String(1024)),
     Column("considered_commit", String(64), comment="the last commit whose changes to this application were judged"),
     Column("created_at", Time, nullable=False),
-    comment="An application made by a manifest is owned by that repository and file",
+    Column("id", String(36), comment="stays when it is renamed"),
+    comment="An application made by a manifest is owned by that repository and file; others were made by the wire API",
 )
 
 groups = Table(
@@ -93,6 +94,7 @@ groups = Table(
     Column("last_attempted", String(20)),
     Column("last_successful", String(20)),
     Column("created_at", Time, nullable=False),
+    Column("deleted_at", Time, comment="its name is a tombstone then: `~` and the ID; deployments still point here"),
     UniqueConstraint("application", "name", name="group_name"),
 )
 
@@ -255,4 +257,122 @@ repositories = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("last_error", Text),
     comment="How watching each repository goes; for people",
+)
+
+deployment_configs = Table(
+    "deployment_configs",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("id", String(36), nullable=False),
+    Column("platform", String(10), nullable=False),
+    Column("minimum_healthy", Text),
+    Column("traffic", JSON),
+    Column("zonal", JSON),
+    Column("created_at", Time, nullable=False),
+    comment="Those made through the wire API; the predefined ones are in pipelines/",
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("application", ForeignKey("applications.name"), nullable=False),
+    Column("identity", String(64), nullable=False, comment="SHA-256 of all members that tell revisions apart"),
+    Column("revision", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("registered_at", Time, nullable=False),
+    Column("first_used_at", Time),
+    Column("last_used_at", Time),
+    UniqueConstraint("application", "identity", name="revision_once"),
+)
+
+on_premises_instances = Table(
+    "on_premises_instances",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("iam_user_arn", String(512)),
+    Column("iam_session_arn", String(512)),
+    Column("tags", JSON, nullable=False),
+    Column("registered_at", Time, nullable=False),
+    Column("deregistered_at", Time),
+    Index("instance_name", "name", unique=True, sqlite_where=text("deregistered_at IS NULL")),
+    Index("instance_user", "iam_user_arn", unique=True, sqlite_where=text("deregistered_at IS NULL")),
+    Index("instance_session", "iam_session_arn", unique=True, sqlite_where=text("deregistered_at IS NULL")),
+    comment="A name that was deregistered may be registered again, as a new row",
+)
+
+resource_tags = Table(
+    "resource_tags",
+    metadata,
+    Column("resource", String(60), primary_key=True, comment="kind and ID, so that a rename keeps the tags"),
+    Column("key", String(128), primary_key=True),
+    Column("value", String(256), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", String(20), primary_key=True),
+    Column("secret", Text, nullable=False, comment="encrypted with a key that is not in the database"),
+    Column("role", String(10), nullable=False),
+    Column("host", String(100)),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("created_at", Time, nullable=False),
+    Column("last_used_at", Time),
+    Column("revoked_at", Time),
+    CheckConstraint("role IN ('reader', 'deployer', 'admin', 'host')", name="access_key_role"),
+    Index("access_keys_revoked", "revoked_at", sqlite_where=text("revoked_at IS NOT NULL")),
+)
+
+enrolments = Table(
+    "enrolments",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("host", String(100), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("used_at", Time),
+    comment="One-time tokens by which an agent gets its host's key",
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", Time, nullable=False),
+    Index("answers_at", "at"),
+    comment="What signed requests that change something were answered, written in the transaction of the change",
+)
+
+host_commands = Table(
+    "host_commands",
+    metadata,
+    Column("deployment_id", ForeignKey("deployments.id"), primary_key=True),
+    Column("target", String(100), primary_key=True),
+    Column("event", String(40), primary_key=True, comment="name of the lifecycle event"),
+    Column("attempt", Integer, primary_key=True),
+    Column("status", String(12), nullable=False),
+    Column("handed_out", Integer, nullable=False, server_default="0", comment="how often; the last one counts"),
+    Column("queued_at", Time, nullable=False),
+    Column("handed_out_at", Time),
+    Column("acknowledged_at", Time),
+    Column("completed_at", Time),
+    Column("outcome", Text),
+    CheckConstraint("status IN ('Pending', 'InProgress', 'Succeeded', 'Failed')", name="host_command_status"),
+    Index("host_commands_waiting", "target", sqlite_where=text("status IN ('Pending', 'InProgress')")),
+    sqlite_with_rowid=False,
+    comment="Lifecycle events for hosts whose agent asks for them; the first Complete wins",
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("host", String(100), primary_key=True),
+    Column("last_contact_at", Time, nullable=False),
+    Column("version", String(100), nullable=False, server_default=""),
+    Column("identifier", String(512), nullable=False, server_default="", comment="what it calls its host"),
 )

@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,24 @@ def test_two_processes_worth_of_stores_write_side_by_side(tmp_path: Path) -> Non
     assert len(stores[0].pending_changes(T0)) == 40
     for store in stores:
         store.close()
+
+
+def test_a_database_of_the_first_schema_becomes_as_a_new_one_and_keeps_its_rows(tmp_path: Path) -> None:
+    script = (Path(__file__).parent / "schema-0001.sql").read_text()
+    rows = "INSERT INTO applications (name, platform, repository, file, created_at) VALUES ('shop', 'Server', 'r', 'f', ?)"
+    with closing(sqlite3.connect(tmp_path / "penstock.db")) as old:
+        old.executescript(script)
+        old.execute(rows, ["2026-11-22T10:00:00.000000+00:00"])
+        old.commit()
+    Database(tmp_path).close()
+    Database(tmp_path / "new").close()
+    with closing(sqlite3.connect(tmp_path / "penstock.db")) as upgraded:
+        ((name, given),) = upgraded.execute("SELECT name, id FROM applications").fetchall()
+        assert name == "shop" and len(given) == 36
+        assert _shape(upgraded) == _shape(sqlite3.connect(tmp_path / "new" / "penstock.db"))
+
+
+def _shape(connection: sqlite3.Connection) -> dict[str, object]:
+    """Every table's columns and every index, as the database itself describes them; columns in any order."""
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'index')").fetchall()
+    return {name: sorted(row[1:4] for row in connection.execute(f"PRAGMA table_info('{name}')")) for (name,) in names}

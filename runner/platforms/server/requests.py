@@ -7,7 +7,7 @@ import msgspec
 
 from runner.model.command import Command
 from runner.model.executor import ExecutorSettings
-from runner.model.revision import GitRevision, Revision
+from runner.model.revision import AppSpecRevision, GitHubRevision, GitRevision, Revision
 
 
 def limits_of(settings: ExecutorSettings) -> dict[str, float]:
@@ -63,8 +63,10 @@ def request_for(
 
 def revision_variables(revision: Revision) -> dict[str, str]:
     """The variables that tell a hook which revision it belongs to. Source: user guide, "Environment variables"."""
-    if isinstance(revision, GitRevision):
+    if isinstance(revision, GitRevision | GitHubRevision):
         return {"BUNDLE_COMMIT": revision.commit_id}
+    if isinstance(revision, AppSpecRevision):
+        return {}  # for platforms without hosts
     found = {
         "BUNDLE_BUCKET": revision.bucket,
         "BUNDLE_KEY": revision.key,

@@ -1,4 +1,4 @@
-"""The first schema."""
+"""The first schema. What came later is added by the migrations that follow, where it is not there already."""
 
 from alembic import op
 
@@ -9,5 +9,4 @@ down_revision = None
 
 
 def upgrade() -> None:
-    # While this is the only migration, it is the tables as they stand. The next one freezes them here.
     metadata.create_all(op.get_bind())

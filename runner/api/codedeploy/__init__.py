@@ -1,0 +1,1 @@
+"""CodeDeploy's operations: checked parameters in, the members of the answer out."""

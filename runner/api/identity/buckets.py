@@ -1,0 +1,52 @@
+"""Token buckets by name: each fills at a rate, up to a burst. Memory is bounded; the fullest are forgotten for nothing."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+_KEPT = 20_000  # buckets
+
+Seconds = Callable[[], float]
+"""Seconds that only ever pass, such as `time.monotonic`."""
+
+
+class Buckets:
+    """*rate*: tokens a second; *burst*: what a full bucket holds. Safe to use from several threads."""
+
+    def __init__(self, rate: float, burst: float, seconds: Seconds) -> None:
+        self._rate, self._burst, self._seconds = rate, burst, seconds
+        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()  # name to level and when, oldest first
+        self._lock = threading.Lock()
+
+    def take(self, name: str) -> bool:
+        """Take a token; False when there is none."""
+        with self._lock:
+            now = self._seconds()
+            level = self._level(name, now)
+            enough = level >= 1.0
+            self._levels[name] = (level - 1.0 if enough else level, now)
+            self._levels.move_to_end(name)
+            self._forget(now)
+            return enough
+
+    def has(self, name: str) -> bool:
+        """Whether there is a token to take."""
+        with self._lock:
+            return name not in self._levels or self._level(name, self._seconds()) >= 1.0
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+    def _level(self, name: str, now: float) -> float:
+        level, then = self._levels.get(name, (self._burst, now))
+        return min(self._burst, level + (now - then) * self._rate)
+
+    def _forget(self, now: float) -> None:
+        """Drop the oldest if it is full again, and in any case when there are too many."""
+        for _ in range(2):
+            oldest = next(iter(self._levels))
+            if self._level(oldest, now) < self._burst and len(self._levels) <= _KEPT:
+                return
+            del self._levels[oldest]
+            if not self._levels:
+                return

@@ -1,0 +1,87 @@
+"""What deployments are made of, as it is kept: applications, groups, configurations, registered revisions, instances."""
+
+import datetime as dt
+from typing import Any, Literal, TypeAlias
+
+from runner.model.manifest import GroupSettings
+from runner.model.revision import Revision
+from runner.model.rollout import MinimumHealthyHosts
+from runner.model.value import Value
+
+ComputePlatform: TypeAlias = Literal["Server", "Lambda", "ECS"]
+
+
+class Owner(Value, frozen=True, kw_only=True):
+    """The manifest that an application comes from: it is changed there, and nowhere else."""
+
+    repository: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"{self.file} of repository {self.repository}"
+
+
+class Application(Value, frozen=True, kw_only=True):
+    """*id*: stays when it is renamed. *owner*: None where it was made through the wire API."""
+
+    id: str
+    name: str
+    platform: ComputePlatform
+    owner: Owner | None = None
+    created_at: dt.datetime
+
+
+class Group(Value, frozen=True, kw_only=True):
+    """A deployment group. *target_revision*: attempted last. *last_attempted*, *last_successful*: IDs of deployments."""
+
+    id: str
+    application: str
+    settings: GroupSettings
+    platform: ComputePlatform
+    owner: Owner | None = None
+    target_revision: Revision | None = None
+    last_attempted: str | None = None
+    last_successful: str | None = None
+    created_at: dt.datetime
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+
+class DeploymentConfig(Value, frozen=True, kw_only=True):
+    """A named deployment configuration; it never changes. *created_at*: None for a predefined one.
+
+    *traffic* and *zonal* have the shapes of the wire API's `trafficRoutingConfig` and `zonalConfig`.
+    """
+
+    id: str
+    name: str
+    platform: ComputePlatform
+    minimum_healthy: MinimumHealthyHosts | None = None
+    traffic: dict[str, Any] | None = None
+    zonal: dict[str, Any] | None = None
+    created_at: dt.datetime | None = None
+
+
+class RegisteredRevision(Value, frozen=True, kw_only=True):
+    """A revision that an application knows. *groups*: names of the groups whose target it is."""
+
+    application: str
+    revision: Revision
+    description: str = ""
+    registered_at: dt.datetime
+    first_used_at: dt.datetime | None = None
+    last_used_at: dt.datetime | None = None
+    groups: tuple[str, ...] = ()
+
+
+class OnPremisesInstance(Value, frozen=True, kw_only=True):
+    """A host that was registered through the wire API. Exactly one of the two ARNs is there."""
+
+    name: str
+    iam_user_arn: str | None = None
+    iam_session_arn: str | None = None
+    tags: dict[str, str] = {}
+    registered_at: dt.datetime
+    deregistered_at: dt.datetime | None = None
