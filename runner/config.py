@@ -17,6 +17,7 @@ from runner.errors import InvalidFiles, Mistake, UserError
 from runner.log import Secret
 from runner.model.duration import parse_duration
 from runner.model.executor import ExecutorSettings
+from runner.model.host_command import AgentTimeouts
 from runner.model.size import parse_size
 from runner.model.target import Host, Ssh
 from runner.model.value import Value
@@ -35,11 +36,13 @@ class RepositoryConfig(Value, frozen=True, kw_only=True):
     """One repository to watch. *branches* and *tags* are globs; a ref that matches none is not looked at.
 
     *watch*: `poll` asks the remote every *interval*; `files` waits for the file system of a local repository.
-    *ca_file*: certificates to trust for https beside the system's.
+    *ca_file*: certificates to trust for https beside the system's. *github*: `OWNER/NAME`, for a mirror of a repository
+    on GitHub: revisions that name that one are taken from here.
     """
 
     name: str
     url: str
+    github: str | None = None
     watch: Literal["poll", "files"] = "poll"
     branches: tuple[str, ...] = ("main", "master")
     tags: tuple[str, ...] = ()
@@ -73,10 +76,33 @@ class LoadBalancerConfig(Value, frozen=True, kw_only=True):
 
 
 class ApiConfig(Value, frozen=True, kw_only=True):
-    """The wire API. *region* and *account_id* (12 digits) are what its ARNs carry."""
+    """The wire API. *region* and *account_id* (12 digits) are what its ARNs carry.
+
+    *key_file*: what the secrets of access keys are encrypted with; None: `keys.key` in the state folder. *rate*: requests a
+    second of one access key; *burst*: as many at once.
+    """
 
     region: str = "us-east-1"
     account_id: str = "000000000000"
+    key_file: str | None = None
+    rate: int = 50
+    burst: int = 200
+
+
+class Tls(Value, frozen=True, kw_only=True):
+    """Paths of PEM files: *certificate* with its chain, and its *private_key*, without a passphrase."""
+
+    certificate: str
+    private_key: str
+
+
+class Listening(Value, frozen=True, kw_only=True):
+    """How `penstock serve` listens. *address*: HOST:PORT. *without_tls*: also where other machines can reach it."""
+
+    address: str
+    tls: Tls | None = None
+    without_tls: bool = False
+    max_connections: int = 12_000
 
 
 class Config(Value, frozen=True, kw_only=True):
@@ -88,9 +114,13 @@ class Config(Value, frozen=True, kw_only=True):
     load_balancers: tuple[LoadBalancerConfig, ...] = ()
     notifiers: tuple[NotifierConfig, ...] = ()
     listen: str | None = None  # HOST:PORT
+    tls: Tls | None = None
+    listen_without_tls: bool = False
+    max_connections: int = 12_000
     template_environment: tuple[str, ...] = ()
     executor: ExecutorSettings = ExecutorSettings()
     api: ApiConfig = ApiConfig()
+    agents: AgentTimeouts = AgentTimeouts()
     keep_bundles: int = 20  # bundles kept in the cache beside those in use
 
 
@@ -116,9 +146,13 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         load_balancers=tuple(_balancer(name, each, folder) for name, each in data.get("load_balancers", {}).items()),
         notifiers=tuple(_notifier(name, each, folder) for name, each in data.get("notifiers", {}).items()),
         listen=_listen(environ, data.get("listen")),
+        tls=_tls(data.get("tls"), folder),
+        listen_without_tls=data.get("listen_without_tls", False),
+        max_connections=data.get("max_connections", 12_000),
         template_environment=tuple(data.get("template_environment", ())),
         executor=_executor(data.get("executor", {})),
-        api=ApiConfig(**data.get("api", {})),
+        api=_api(data.get("api", {}), folder),
+        agents=_agents(data.get("agents", {})),
         keep_bundles=data.get("keep_bundles", 20),
     )
 
@@ -249,6 +283,7 @@ def _repository(name: str, data: dict[str, Any], folder: Path) -> RepositoryConf
     return RepositoryConfig(
         name=name,
         url=_url(data["url"], folder),
+        github=data.get("github"),
         watch=data.get("watch", "poll"),
         branches=("main", "master") if branches is None else _texts(branches),
         tags=_texts(data.get("tags", [])),
@@ -300,6 +335,10 @@ def _ssh(data: dict[str, Any], folder: Path) -> Ssh:
 _SSH_KEYS = {"identity_file", *Ssh.__struct_fields__} - {"identity_files"}
 
 
+def _api(data: dict[str, Any], folder: Path) -> ApiConfig:
+    return ApiConfig(**data | {"key_file": _path(data.get("key_file"), folder)})
+
+
 def _executor(data: dict[str, Any]) -> ExecutorSettings:
     return ExecutorSettings(
         plan_before_removing=data.get("plan_before_removing", False),
@@ -309,6 +348,14 @@ def _executor(data: dict[str, Any]) -> ExecutorSettings:
         max_size=parse_size(data["max_size"]) if "max_size" in data else None,
         term_grace=parse_duration(data.get("term_grace", "5s")),
         drain_grace=parse_duration(data.get("drain_grace", "2s")),
+    )
+
+
+def _agents(data: dict[str, Any]) -> AgentTimeouts:
+    return AgentTimeouts(
+        start=parse_duration(data.get("start_timeout", "5m")),
+        event=parse_duration(data.get("event_timeout", "1h")),
+        heartbeat=parse_duration(data.get("heartbeat_timeout", "3m")),
     )
 
 
@@ -354,6 +401,12 @@ def _reference(reference: str | None, folder: Path) -> str | None:
     if reference is None or not reference.startswith("file:"):
         return reference
     return f"file:{_path(reference.removeprefix('file:'), folder)}"
+
+
+def _tls(data: dict[str, Any] | None, folder: Path) -> Tls | None:
+    if data is None:
+        return None
+    return Tls(certificate=str(_path(data["certificate"], folder)), private_key=str(_path(data["private_key"], folder)))
 
 
 def _listen(environ: Mapping[str, str], configured: str | None) -> str | None:

@@ -167,7 +167,7 @@ class Service:
             application=deployment.application, group=deployment.group, statuses=(DeploymentStatus.SUCCEEDED,)
         )
         earlier = [each for each in history if each.created_at < deployment.created_at]
-        different = [each for each in earlier if each.revision != deployment.revision]
+        different = [each for each in earlier if each.exact != deployment.exact]
         if not different:
             raise DeploymentAlreadyCompleted(
                 f"there is nothing to go back to: no other revision was deployed successfully to {deployment.place} "

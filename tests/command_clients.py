@@ -33,9 +33,7 @@ def command_client(
     (home / "service-2.json").write_text(json.dumps(model))
     session = botocore.session.Session()
     session.get_component("data_loader").search_paths.append(str(folder))
-    return boto3.Session(
-        access_key_id, secret_access_key, region_name="us-east-1", botocore_session=session
-    ).client(
+    return boto3.Session(access_key_id, secret_access_key, region_name="us-east-1", botocore_session=session).client(
         metadata["signingName"],
         endpoint_url=endpoint,
         config=Config(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner import config
-from runner.config import Config, Credentials, NotifierConfig, RepositoryConfig, check, load, secret
+from runner.config import Config, Credentials, NotifierConfig, RepositoryConfig, Tls, check, load, secret
 from runner.errors import InvalidFiles, UserError
 from runner.model.executor import ExecutorSettings
 from runner.model.target import Host, Ssh
@@ -419,3 +419,26 @@ def test_a_load_balancer_is_read_and_its_mistakes_are_named(write, tmp_path):
     assert (edge.drain_timeout.seconds, edge.on_drain_timeout, edge.up_timeout.seconds) == (5, "continue", 60)
     wrong = messages(write('[load_balancers.edge]\ntype = "haproxy"\naddress = "nowhere"\n'))
     assert wrong and "the path of a socket" in wrong[0]
+
+
+def test_how_to_listen_is_read_and_files_of_tls_start_at_its_folder(write, tmp_path):
+    read = load(
+        write(
+            'listen = "0.0.0.0:443"\nlisten_without_tls = true\nmax_connections = 50\n'
+            '[tls]\ncertificate = "tls/cert.pem"\nprivate_key = "/etc/key.pem"\n'
+        )
+    )
+    assert read.tls == Tls(certificate=str(tmp_path / "tls/cert.pem"), private_key="/etc/key.pem")
+    assert (read.listen_without_tls, read.max_connections) == (True, 50)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[tls]\ncertificate = "c.pem"', "1 tls: private_key is missing"),
+        ("max_connections = 0", "1 max_connections: expected a whole number from 1 to 1000000, not the number 0"),
+        ('listen_without_tls = "yes"', '1 listen_without_tls: expected true or false, not "yes"'),
+    ],
+)
+def test_mistakes_about_listening_are_clear(write, text, message):
+    assert messages(write(text)) == [message]

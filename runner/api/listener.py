@@ -1,61 +1,80 @@
-"""The listener: `GET /healthz`, served by uvicorn in the loop that everything else runs in."""
+"""The listener: one address in the loop that everything else runs in, with TLS unless nobody else can reach it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import asyncio
+import resource
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from runner.errors import UserError, WorldError
+from runner.api.address import bound
+from runner.api.connection import Limits
+from runner.api.pauses import collect_seldom
+from runner.api.server import Server
+from runner.api.site import Site
+from runner.api.tls import keep_fresh, tls_context
+from runner.config import Listening
 
-Health = Callable[[], dict[str, Any]]
-"""How the runner is: `{"status": "ok", ...}`; blocks on the database, raises `WorldError` when it cannot be read."""
-
-
-def parse_address(listen: str) -> tuple[str, int]:
-    """`HOST:PORT` into its parts; an IPv6 host stands in brackets. Raises `UserError`."""
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise UserError(f"--listen wants HOST:PORT, as in 127.0.0.1:8300, not {listen!r}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+_OTHER_FILES = 200  # of the limit of open files: the database, hosts, repositories
 
 
-def application(health: Health) -> Any:
-    """The ASGI application."""
-    from starlette.applications import Starlette
-    from starlette.concurrency import run_in_threadpool
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
-    from starlette.routing import Route
+async def listener(
+    listening: Listening,
+    site: Site,
+    started: Callable[[str], None],
+    stopping: Callable[[], None] = lambda: None,
+    limits: Limits = Limits(),  # noqa: B008 - a tuple
+) -> None:
+    """Serve *site* until cancelled. *started* is told the address once connections are accepted.
 
-    async def healthz(_request: Request) -> Response:
-        try:
-            return JSONResponse(await run_in_threadpool(health))
-        except WorldError as error:
-            return JSONResponse({"status": "failing", "message": error.message}, status_code=503)
-
-    return Starlette(routes=[Route("/healthz", healthz)])
-
-
-async def listener(listen: str, health: Health, started: Callable[[str], None]) -> None:
-    """Serve until cancelled. *started* is told the address once connections are accepted.
-
-    Raises `WorldError` when the address cannot be bound.
+    *stopping* is called when it ends: requests that wait should be answered then; `server.GRACE` is all they have.
+    Raises `UserError`: the address is open to others without TLS, the certificate's files are wrong; `WorldError`: the
+    address cannot be bound.
     """
-    import socket
+    with await bound(listening) as on:
+        async with _tls(listening, limits.look) as context:
+            most = min(listening.max_connections, _room_for_connections())
+            server = Server(site, limits._replace(connections=most), context)
+            started("{}:{}".format(*on.getsockname()[:2]))
+            async with _beside(collect_seldom()):
+                await _served(server, on, stopping)
 
-    import uvicorn
 
-    host, port = parse_address(listen)
+async def _served(server: Server, on: socket.socket, stopping: Callable[[], None]) -> None:
+    """Run *server*; when cancelled, end it in good order first."""
+    serving = asyncio.create_task(server.serve(sockets=[on]))
     try:
-        bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise WorldError(f"cannot listen on {listen}: {error.strerror}", retryable=False) from error
+        await asyncio.shield(serving)
+    finally:
+        server.let_nobody_in()
+        stopping()
+        await serving
 
-    class Server(uvicorn.Server):
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield  # signals are the runner's: it lets events in flight end first
 
-    server = Server(uvicorn.Config(application(health), log_config=None, lifespan="off", access_log=False))
-    started("{}:{}".format(*bound.getsockname()[:2]))
-    with bound:
-        await server.serve(sockets=[bound])
+@asynccontextmanager
+async def _tls(listening: Listening, every: float) -> AsyncIterator[ssl.SSLContext | None]:
+    if listening.tls is None:
+        yield None
+        return
+    context = tls_context(listening.tls)
+    async with _beside(keep_fresh(context, listening.tls, every)):
+        yield context
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have *work* done meanwhile."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _room_for_connections() -> int:
+    """As many as the limit of open files lets be; raise it for many agents (systemd: `LimitNOFILE=`)."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1_000_000 if files == resource.RLIM_INFINITY else max(16, files - _OTHER_FILES)

@@ -117,7 +117,7 @@ def _host(host: HostRow, what: str, happened: str, entry: Entry) -> None:
             host.ended_at = entry.at
     elif what == "lifecycle event" and entry.lifecycle_event:
         host.events[entry.lifecycle_event] = status
-        if happened == "failed":
+        if happened in ("failed", "skipped"):  # skipped: no agent took it up
             host.message = why(entry)
 
 

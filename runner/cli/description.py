@@ -44,7 +44,7 @@ def show(
         _in_flight(out, target, event, said(target.id), now)
     for target in described.targets:
         for event in target.lifecycle_events:
-            if event.status is EventStatus.FAILED:
+            if event.status is EventStatus.FAILED or (event.status is EventStatus.SKIPPED and event.diagnostics):
                 _failure(out, target, event)
     if steps := list(next_steps(described, rollback)):
         out.print()

@@ -81,7 +81,7 @@ def _revision(arguments: argparse.Namespace, last: Deployment | None) -> Revisio
     if last is None:
         return GitRevision(repository=_NOBODY, commit_id="0" * 40)
     if arguments.revision is None:
-        return last.revision
+        return last.exact
     if not isinstance(last.revision, GitRevision):
         raise UserError(f"{last.place} is deployed from S3, so there is no other commit of it; use --bundle")
     return msgspec.structs.replace(last.revision, commit_id=check_commit_id(arguments.revision))

@@ -74,7 +74,7 @@ def _said(rollout: Rollout, entry: Entry) -> str:
             return _ended(entry)
         case "target succeeded":
             return f"succeeded in {between(rollout.host(entry.target or '').started_at, entry.at)}"
-        case "lifecycle event failed":
+        case "lifecycle event failed" | "lifecycle event skipped":
             return f"failed: {why(entry)}"
         case "hold started":
             return _holds(entry)

@@ -46,7 +46,7 @@ class LiveView:
         match entry.kind:
             case "deployment succeeded" | "deployment failed" | "deployment stopped":
                 return self._ended(rollout)
-            case "lifecycle event failed":
+            case "lifecycle event failed" | "lifecycle event skipped":
                 where = f"{clock(entry.at)} {rollout.place} {rollout.id} {entry.target} {entry.lifecycle_event}"
                 return Text.assemble(
                     (f"{self._mark('Failed')} ", "bold red"), f"{where} failed: {one_line(why(entry))}"
@@ -140,7 +140,7 @@ def _counts(rollout: Rollout) -> str:
 
 def _now(host: HostRow) -> str:
     """What a host is doing, or how it ended."""
-    failed = next((event for event, status in host.events.items() if status == "Failed"), None)
+    failed = next((event for event, status in host.events.items() if status in ("Failed", "Skipped")), None)
     if failed and host.status in ("Failed", "InProgress"):
         return f"{failed} failed: {host.message}"
     running = next((event for event, status in host.events.items() if status == "InProgress"), None)

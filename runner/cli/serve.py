@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from runner.config import Tls
     from runner.wiring import Runner
 
 DESCRIPTION = """\
@@ -18,7 +19,14 @@ penstock --config /etc/penstock.toml --state /var/lib/penstock serve --listen 12
 
 def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--listen", metavar="HOST:PORT", help="answer health checks there (default: the configuration's)"
+        "--listen", metavar="HOST:PORT", help="answer clients and agents there (default: the configuration's)"
+    )
+    parser.add_argument("--tls-certificate", metavar="PATH", help="certificate and chain in PEM for --listen")
+    parser.add_argument("--tls-private-key", metavar="PATH", help="its private key in PEM")
+    parser.add_argument(
+        "--without-tls",
+        action="store_true",
+        help="listen without TLS also where other machines can reach it: a proxy does TLS",
     )
 
 
@@ -50,9 +58,22 @@ async def _serve(arguments: argparse.Namespace, runner: "Runner") -> None:
         await runner.serve(
             arguments.listen,
             lambda address: note(f"serving from {runner.folder}" + (f", listening on {address}" if address else "")),
+            tls=_tls(arguments),
+            without_tls=arguments.without_tls,
         )
     finally:
         showing.cancel()
         with suppress(asyncio.CancelledError):
             await showing
         await progress.finish()
+
+
+def _tls(arguments: argparse.Namespace) -> "Tls | None":
+    """The files that were given, both. Raises `UserError`."""
+    from runner.config import Tls
+    from runner.errors import UserError
+
+    certificate, private_key = arguments.tls_certificate, arguments.tls_private_key
+    if bool(certificate) != bool(private_key):
+        raise UserError("--tls-certificate and --tls-private-key go together; give both")
+    return Tls(certificate=certificate, private_key=private_key) if certificate else None

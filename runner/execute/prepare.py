@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from runner.errors import InvalidLoadBalancer, InvalidRevision, NoInstances, RunnerError, UserError
 from runner.model.deployment import Deployment, ErrorInformation
+from runner.model.revision import Bundle
 from runner.model.target import Host
 from runner.model.traffic import LoadBalancing
 from runner.model.work import PreparationFailed, Prepared
@@ -23,14 +24,29 @@ def prepare(
         chosen = choose(hosts(), deployment.settings)
         if deployment.settings.load_balancer is not None:
             check_traffic(chosen, deployment.settings.load_balancer)
-        bundle = sources.fetch(deployment.revision)
-        text = sources.read(bundle, deployment.appspec)
-        if text is None:
-            raise InvalidRevision(f"{deployment.revision.label} holds no {deployment.appspec}")
-        spec, _warnings = appspec.parse(text, deployment.appspec)
+        exact = sources.pin(deployment.exact)
+        bundle = sources.fetch(exact)
+        file, text = _appspec_of(bundle, deployment, sources)
+        spec, _warnings = appspec.parse(text, file)
     except UserError as error:
         return PreparationFailed(deployment_id=deployment.id, error=failure(error))
-    return Prepared(deployment_id=deployment.id, bundle=bundle, appspec=spec, hosts=chosen)
+    return Prepared(
+        deployment_id=deployment.id,
+        bundle=bundle,
+        appspec=spec,
+        appspec_file=None if file == deployment.appspec else file,
+        pinned=None if exact == deployment.revision else exact,
+        hosts=chosen,
+    )
+
+
+def _appspec_of(bundle: Bundle, deployment: Deployment, sources: Sources) -> tuple[str, bytes]:
+    """Its path in the bundle, and its text. `appspec.yaml` is taken where nobody named a file and there is no `.yml`."""
+    names = (deployment.appspec, "appspec.yaml") if deployment.appspec == "appspec.yml" else (deployment.appspec,)
+    for name in names:
+        if (text := sources.read(bundle, name)) is not None:
+            return name, text
+    raise InvalidRevision(f"{deployment.revision.label} holds no {deployment.appspec}")
 
 
 def failure(error: RunnerError) -> ErrorInformation:

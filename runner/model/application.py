@@ -5,7 +5,8 @@ from typing import Any, Literal, TypeAlias
 
 from runner.model.manifest import GroupSettings
 from runner.model.revision import Revision
-from runner.model.rollout import MinimumHealthyHosts
+from runner.model.rollout import MinimumHealthyHosts, Rollout
+from runner.model.target import Host
 from runner.model.value import Value
 
 ComputePlatform: TypeAlias = Literal["Server", "Lambda", "ECS"]
@@ -63,6 +64,10 @@ class DeploymentConfig(Value, frozen=True, kw_only=True):
     zonal: dict[str, Any] | None = None
     created_at: dt.datetime | None = None
 
+    @property
+    def rollout(self) -> Rollout:
+        return Rollout(name=self.name, minimum_healthy=self.minimum_healthy)
+
 
 class RegisteredRevision(Value, frozen=True, kw_only=True):
     """A revision that an application knows. *groups*: names of the groups whose target it is."""
@@ -85,3 +90,8 @@ class OnPremisesInstance(Value, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     registered_at: dt.datetime
     deregistered_at: dt.datetime | None = None
+
+    @property
+    def host(self) -> Host:
+        """As deployments see it: its agent asks for its commands."""
+        return Host(name=self.name, transport="agent", tags=self.tags)

@@ -22,6 +22,7 @@ class Job(Value, frozen=True, kw_only=True):
     appspec_file: str = "appspec.yml"  # its path inside the bundle
     file_exists_behavior: FileExistsBehavior = "DISALLOW"
     load_balancer: LoadBalancing | None = None
+    creator: str = "user"  # of the deployment, see `model.deployment.Creator`
 
 
 class Command(Value, frozen=True, kw_only=True):
@@ -39,9 +40,13 @@ class Command(Value, frozen=True, kw_only=True):
 
 
 class Outcome(Value, frozen=True, kw_only=True):
-    """How a command ended on its host. An event without a script succeeds at once."""
+    """How a command ended on its host. An event without a script succeeds at once.
+
+    *began*: false when nobody on the host ever took it up; then nothing has happened there.
+    """
 
     succeeded: bool
     diagnostics: Diagnostics = Diagnostics()
     started_at: dt.datetime | None = None  # by the host's clock
     ended_at: dt.datetime | None = None
+    began: bool = True

@@ -88,13 +88,17 @@ class Overview(Value, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Deployment(Value, frozen=True, kw_only=True):
-    """One deployment as the store knows it. *group_id* survives renames; *settings* is the snapshot taken at creation."""
+    """One deployment as the store knows it. *group_id* survives renames; *settings* is the snapshot taken at creation.
+
+    *pinned*: what an S3 revision without an ETag was when the deployment began.
+    """
 
     id: str
     application: str
     group: str
     group_id: str
     revision: Revision
+    pinned: Revision | None = None
     previous_revision: Revision | None = None
     appspec: str = "appspec.yml"
     settings: GroupSettings
@@ -112,6 +116,11 @@ class Deployment(Value, frozen=True, kw_only=True):
     completed_at: dt.datetime | None = None
     release_id: int | None = None
     change_id: int | None = None
+
+    @property
+    def exact(self) -> Revision:
+        """The revision as it can never mean something else, as far as that is known by now."""
+        return self.pinned or self.revision
 
     @property
     def place(self) -> str:

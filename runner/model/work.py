@@ -42,11 +42,16 @@ Action: TypeAlias = Prepare | RunEvent
 
 
 class Prepared(Value, frozen=True, kw_only=True):
-    """What `Prepare` found."""
+    """What `Prepare` found. *pinned*: what the revision turned out to be, where it did not say so itself.
+
+    *appspec_file*: its path in the bundle; None where it is the one that the deployment names.
+    """
 
     deployment_id: str
     bundle: Bundle
     appspec: AppSpec
+    appspec_file: str | None = None
+    pinned: Revision | None = None
     hosts: tuple[Host, ...]
 
 

@@ -42,6 +42,11 @@ class RolloutPlan(Value, frozen=True, kw_only=True, omit_defaults=False):
     max_failed: int | None
     steps: tuple[Step, ...]
 
+    @property
+    def holds(self) -> dt.timedelta:
+        """All its holds together."""
+        return sum((step.duration for step in self.steps if isinstance(step, Hold)), dt.timedelta(0))
+
 
 def minimum_healthy(rule: MinimumHealthyHosts, total: int) -> int:
     """Targets, of *total*, that must stay healthy. Parts are rounded up.

@@ -6,7 +6,8 @@ transaction. Its rules are the reference algorithm for minimum healthy hosts:
 * at most *window* targets are out of service, counting those that failed when the next one is healthy;
 * once *window* targets failed while others wait, or more than *max_failed* failed, no further target is started;
 * targets in flight are never aborted by the failure of others; a stop lets the events in flight end;
-* the deployment succeeds when at least max(1, minimum healthy) targets did.
+* the deployment succeeds when at least max(1, minimum healthy) targets did;
+* past its deadline it fails: as with a stop, nothing is started and the events in flight end.
 """
 
 import datetime as dt
@@ -23,6 +24,9 @@ SUCCEEDED, FAILED, SKIPPED = TargetStatus.SUCCEEDED, TargetStatus.FAILED, Target
 # What ignoreApplicationStopFailures covers: the scripts of the revision before, which the new one cannot mend.
 # Source: API reference, "CreateDeployment".
 FORGIVEN = frozenset({"ApplicationStop", "BeforeBlockTraffic", "AfterBlockTraffic"})
+
+# How long an in-place deployment may take beside its holds. Source: CodeDeploy user guide, "Deployments limits".
+LONGEST = dt.timedelta(hours=12)
 
 
 class TargetView(Value, frozen=True, kw_only=True):
@@ -44,9 +48,14 @@ class View(Value, frozen=True, kw_only=True):
     targets: tuple[TargetView, ...]
     step: int = 0
     hold_until: dt.datetime | None = None
+    deadline: dt.datetime | None = None
     stop_requested: bool = False
     continue_requested: bool = False
     ignore_application_stop_failures: bool = False
+
+    @property
+    def is_late(self) -> bool:
+        return self.deadline is not None and self.now >= self.deadline
 
 
 class StartEvent(Value, frozen=True, kw_only=True):
@@ -74,6 +83,11 @@ class Decision(Value, frozen=True, kw_only=True):
     error: ErrorInformation | None = None
 
 
+def deadline(started_at: dt.datetime, plan: RolloutPlan) -> dt.datetime:
+    """When a deployment that began then has taken too long; what its rollout holds for is not counted."""
+    return started_at + LONGEST + plan.holds
+
+
 def decide(view: View) -> Decision:
     """The next moves of one deployment InProgress. Deciding again on the result, with nothing new, changes nothing."""
     settled = [_settle(target, view) for target in view.targets]
@@ -81,7 +95,7 @@ def decide(view: View) -> Decision:
     moves = [move for move in settled if move is not None]
     step, hold_until = view.step, view.hold_until
 
-    stopping = view.stop_requested or _too_many_failures(view.plan, status)
+    stopping = view.stop_requested or view.is_late or _too_many_failures(view.plan, status)
     if not stopping:
         step, hold_until, fresh = _advance(view, status)
         moves += fresh
@@ -102,12 +116,14 @@ def _settle(target: TargetView, view: View) -> StartEvent | EndTarget | None:
     """What follows for a target whose lifecycle event has ended."""
     if target.status is not IN_PROGRESS or target.event_status is EventStatus.IN_PROGRESS:
         return None
+    if target.event_status is EventStatus.SKIPPED:  # nobody is there who would run the others
+        return EndTarget(target=target.id, status=FAILED)
     forgiven = view.ignore_application_stop_failures and view.events[target.event] in FORGIVEN
     if target.event_status is EventStatus.FAILED and not forgiven:
         return EndTarget(target=target.id, status=FAILED)
     if target.event + 1 == len(view.events):
         return EndTarget(target=target.id, status=SUCCEEDED)
-    if view.stop_requested:
+    if view.stop_requested or view.is_late:
         return EndTarget(target=target.id, status=FAILED)  # half a deployment is not a healthy host
     return StartEvent(target=target.id, event=target.event + 1)
 
@@ -167,10 +183,12 @@ def _end(
     """The terminal status, once nothing is in flight and nothing more may be or needs to be started."""
     if IN_PROGRESS in status:
         return None, None
-    if view.stop_requested and _is_done(view, status, step):
+    if (view.stop_requested or view.is_late) and _is_done(view, status, step):
         return DeploymentStatus.SUCCEEDED, None  # the stop came too late
     if view.stop_requested:
         return DeploymentStatus.STOPPED, ErrorInformation(code="MANUAL_STOP", message="stopped on request")
+    if view.is_late:
+        return DeploymentStatus.FAILED, _late_error(view, status)
     if stopping:
         return DeploymentStatus.FAILED, _health_error(view, status)
     if step < len(view.plan.steps):
@@ -190,6 +208,13 @@ def _enough(view: View, status: Sequence[TargetStatus]) -> bool:
     return status.count(SUCCEEDED) >= max(1, view.plan.minimum_healthy) and not (
         view.plan.max_failed is not None and status.count(FAILED) > view.plan.max_failed
     )
+
+
+def _late_error(view: View, status: Sequence[TargetStatus]) -> ErrorInformation:
+    longest = LONGEST + view.plan.holds
+    done = f"{status.count(SUCCEEDED)} of {len(status)} hosts are deployed to, {status.count(PENDING)} not touched"
+    message = f"the deployment did not end within {longest.total_seconds() / 3600:g} hours; {done}"
+    return ErrorInformation(code="TIMEOUT", message=message)
 
 
 def _health_error(view: View, status: Sequence[TargetStatus]) -> ErrorInformation:

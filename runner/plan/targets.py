@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from runner.errors import NoInstances
 from runner.model.manifest import GroupSettings
 from runner.model.tags import matches
-from runner.model.target import Host
+from runner.model.target import Host, InstanceHealth, RevisionHealth
 
 
 def choose(hosts: Iterable[Host], settings: GroupSettings) -> tuple[Host, ...]:
@@ -25,6 +25,21 @@ def choose(hosts: Iterable[Host], settings: GroupSettings) -> tuple[Host, ...]:
             f"({len(known)} hosts are known; tag one under [hosts] in penstock.toml)"
         )
     return chosen
+
+
+def outdated(hosts: Iterable[Host], known: Iterable[InstanceHealth], group: str) -> tuple[Host, ...]:
+    """The *hosts* that do not have the last successful revision of deployment group *group*.
+
+    Raises `NoInstances` when all have it. Source: CodeDeploy API reference, "CreateDeployment".
+    """
+    current = {health.target for health in known if health.revision is RevisionHealth.CURRENT}
+    left = tuple(host for host in hosts if host.name not in current)
+    if not left:
+        raise NoInstances(
+            f"every host of deployment group {group} has its last successful revision already, and only outdated ones "
+            "were to be updated (updateOutdatedInstancesOnly)"
+        )
+    return left
 
 
 def _matches(host: Host, settings: GroupSettings) -> bool:

@@ -83,6 +83,14 @@ class Sources(Protocol):
         """
         ...
 
+    def pin(self, revision: Revision) -> Revision:
+        """What *revision* means at this moment: an object in S3 that is named without an ETag gets its ETag, and its version
+        where there is one. Anything else comes back as it is. Downloads nothing.
+
+        Raises `RevisionDoesNotExist` (no such bucket, key or version), `WorldError`.
+        """
+        ...
+
     def fetch(self, revision: Revision) -> Bundle:
         """Bring the revision into the cache, checked against its pin, and checked to be a harmless, sound archive.
 

@@ -67,7 +67,7 @@ class Keyholders(Protocol):
         ...
 
     def find(self, access_key_id: str) -> IssuedKey | None:
-        """None: never issued, or revoked. Raises `UserError` when the file that secrets are encrypted with is wrong."""
+        """None: never issued, or revoked. Raises `WorldError` when the file that secrets are encrypted with is wrong."""
         ...
 
     def used(self, last: Mapping[str, dt.datetime]) -> None:
@@ -116,10 +116,13 @@ class Answer(NamedTuple):
 class Answers(Protocol):
     """Remembers for 15 minutes what requests that change something were answered."""
 
-    def once(self, fingerprint: str, work: Callable[[], Answer], refused: Callable[[UserError], Answer]) -> Answer:
+    def once(
+        self, fingerprint: str, work: Callable[[], Answer], refused: Callable[[UserError], Answer], now: dt.datetime
+    ) -> Answer:
         """What *work* answers, or answered when a request with *fingerprint* was here before: then it is not run.
 
-        *work* runs in one transaction with the record of its answer. A `UserError` of it is recorded too, as *refused*
-        words it, and undoes what *work* did; any other exception undoes everything, and is raised.
+        *work* runs in this thread, in one transaction with the record of its answer; of two at the same time one waits.
+        A `UserError` of it is recorded too, as *refused* words it (not so a `ThrottlingException`, which asks to be tried
+        again), and undoes what *work* did. Any other exception undoes everything, and is raised.
         """
         ...

@@ -4,10 +4,10 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from runner import resources, yaml
 from runner.errors import UserError
 from runner.model.duration import parse_duration
 from runner.model.rollout import BatchStep, HoldStep, MinimumHealthyHosts, Rollout, RolloutStep, Share
+from runner.render.deployment_configs import predefined_configs
 from runner.schema import did_you_mean
 
 Path: TypeAlias = tuple[Any, ...]
@@ -21,14 +21,8 @@ _OTHER_PLATFORMS = {"Lambda": "Lambda functions", "ECS": "ECS services"}
 
 @functools.cache
 def predefined() -> dict[str, Rollout]:
-    """The predefined configurations for servers, by their full names. Source: `pipelines/deployment-configs.yaml`."""
-    name = "deployment-configs.yaml"
-    data = yaml.read(resources.read("pipelines", name), name).data["deployment_configurations"]
-    return {
-        name: Rollout(name=name, minimum_healthy=MinimumHealthyHosts(**configuration["minimum_healthy_hosts"]))
-        for name, configuration in data.items()
-        if configuration["platform"] == "Server"
-    }
+    """The predefined configurations for servers, by their full names."""
+    return {name: config.rollout for name, config in predefined_configs().items() if config.platform == "Server"}
 
 
 def find_predefined(name: str, own: Iterable[str]) -> Rollout:

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from runner.config import RepositoryConfig
 from runner.errors import InvalidRevision, UserError
-from runner.model.revision import Bundle, GitRevision, Revision, S3Location, S3Revision
+from runner.model.revision import Bundle, GitHubRevision, GitRevision, Revision, S3Location, S3Revision
 from runner.sources.bundles import Bundles
+from runner.sources.github import repository_of
 
 if TYPE_CHECKING:
     from runner.sources.git import GitRepository
@@ -40,7 +41,14 @@ class AllSources:
     def resolve(self, location: S3Location, commit_id: str | None) -> S3Revision:
         return self._objects.resolve(location, commit_id)
 
+    def pin(self, revision: Revision) -> Revision:
+        if isinstance(revision, S3Revision) and revision.etag is None:
+            return self._objects.pin(revision)
+        return revision
+
     def fetch(self, revision: Revision) -> Bundle:
+        if isinstance(revision, GitHubRevision):
+            return self._fetch_git(self._on_github(revision))
         if isinstance(revision, GitRevision):
             return self._fetch_git(revision)
         if isinstance(revision, S3Revision):
@@ -78,9 +86,17 @@ class AllSources:
         self._bundles.name(key, bundle)
         return bundle
 
+    def _on_github(self, revision: GitHubRevision) -> GitRevision:
+        """The same commit, of the repository that stands for `OWNER/NAME`: a configured one, else GitHub's own."""
+        config = repository_of(revision.repository, self._configured.values())
+        self._configured.setdefault(config.name, config)
+        return GitRevision(repository=config.name, commit_id=revision.commit_id)
+
     def _fetch_s3(self, revision: S3Revision) -> Bundle:
-        if revision.bundle_type in ("YAML", "JSON"):
+        if revision.bundle_type == "YAML" or revision.bundle_type == "JSON":
             raise InvalidRevision(f"{revision.label} is an AppSpec for Lambda or ECS, no bundle for servers")
+        if revision.etag is None:
+            revision = self._objects.pin(revision)
         key = f"{revision.label}#{revision.etag}#{revision.bundle_type}"
         return self._bundles.get(
             key,

@@ -60,6 +60,21 @@ class Objects:
             commit_id=commit_id,
         )
 
+    def pin(self, revision: S3Revision) -> S3Revision:
+        """The object that *revision* names now, held by its ETag and, in a versioned bucket, by its version."""
+        asked = {"VersionId": revision.version} if revision.version else {}
+        with self._translated(revision.bucket, revision.key, revision.version):
+            head = self._client().head_object(Bucket=revision.bucket, Key=revision.key, **asked)
+        version = head.get("VersionId")
+        return S3Revision(
+            bucket=revision.bucket,
+            key=revision.key,
+            bundle_type=revision.bundle_type,
+            etag=head["ETag"].strip('"'),
+            version=None if version in (None, "null") else version,
+            commit_id=revision.commit_id,
+        )
+
     def download(self, revision: S3Revision, out: Destination) -> None:
         """Write the object to *out*, and be sure that it is the one that was pinned.
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.errors import HealthConstraintsInvalid
+from runner.errors import HealthConstraintsInvalid, NoInstances
 from runner.model.appspec import AppSpec
+from runner.model.command import Outcome
 from runner.model.deployment import DeploymentStatus, ErrorInformation, Options
 from runner.model.manifest import GroupSettings, TriggerEvent
 from runner.model.revision import Bundle
@@ -21,8 +22,9 @@ from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
 from runner.model.value import Value, from_json, to_json
 from runner.model.work import Action, Advance, EventEnded, PreparationFailed, Prepare, Prepared, Result, RunEvent
 from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
-from runner.plan.decide import Decision, TargetView, View, decide
+from runner.plan.decide import Decision, TargetView, View, deadline, decide
 from runner.plan.lifecycle import Pipeline
+from runner.plan.targets import outdated
 from runner.store import reading
 from runner.store import tables as t
 from runner.store.admission import admit_next
@@ -40,6 +42,7 @@ class Stock(Value, frozen=True, kw_only=True):
 
     bundle: Bundle
     appspec: AppSpec
+    appspec_file: str | None = None  # where it is not the one that the deployment names
 
 
 @dataclass(slots=True)
@@ -86,6 +89,17 @@ def run_event(deployment_id: str, target: str, event: int, attempt: int, events:
     )
 
 
+def _status_of(outcome: Outcome) -> EventStatus:
+    """Skipped: nobody on the host took it up. Source: user guide, "Deployment lifecycle event statuses"."""
+    if outcome.succeeded:
+        return EventStatus.SUCCEEDED
+    return EventStatus.FAILED if outcome.began else EventStatus.SKIPPED
+
+
+def _earlier(*times: dt.datetime | None) -> dt.datetime | None:
+    return min((each for each in times if each is not None), default=None)
+
+
 class _Reconciler:
     def __init__(self, tx: sa.Connection, pipeline: Pipeline, now: dt.datetime) -> None:
         self.tx, self.pipeline, self.now = tx, pipeline, now
@@ -116,7 +130,9 @@ class _Reconciler:
         return list(self.tx.execute(query.order_by(d.number)).scalars())
 
     def _look(self, deployment_id: str, results: Sequence[Result], groups: dict[str, None], *, draining: bool) -> None:
-        row = self.tx.execute(sa.select(t.deployments).where(t.deployments.c.id == deployment_id)).one()
+        row = self.tx.execute(sa.select(t.deployments).where(t.deployments.c.id == deployment_id)).first()
+        if row is None:
+            return  # it ended, and its application was deleted, while this result was on its way
         if row.status == CREATED:
             groups[row.group_id] = None
         elif row.status == QUEUED:
@@ -156,18 +172,25 @@ class _Reconciler:
 
     def _begin(self, row: Any, prepared: Prepared) -> None:
         deployment = reading.deployments(self.tx, t.deployments.c.id == row.id)[0]
+        known = reading.instance_health(self.tx, row.group_id)
+        hosts = prepared.hosts
         try:
-            plan = compile_rollout(deployment.settings.rollout, len(prepared.hosts))
-        except HealthConstraintsInvalid as error:
+            if deployment.options.update_outdated_instances_only:
+                hosts = outdated(hosts, known, deployment.group)
+            plan = compile_rollout(deployment.settings.rollout, len(hosts))
+        except (HealthConstraintsInvalid, NoInstances) as error:
             self._end(row.id, DeploymentStatus.FAILED, ErrorInformation(code=error.code, message=error.message))
             return
-        self.tx.execute(t.targets.insert(), self._target_rows(row, prepared.hosts))
+        self.tx.execute(t.targets.insert(), self._target_rows(row, hosts, known))
         self._set(
             row.id,
             status=IN_PROGRESS,
             started_at=self.now,
             plan=to_json(plan),
-            prepared=to_json(Stock(bundle=prepared.bundle, appspec=prepared.appspec)),
+            prepared=to_json(
+                Stock(bundle=prepared.bundle, appspec=prepared.appspec, appspec_file=prepared.appspec_file)
+            ),
+            pinned=to_json(prepared.pinned) if prepared.pinned else row.pinned,
             dirty=True,
         )
         self.tx.execute(
@@ -178,8 +201,8 @@ class _Reconciler:
         self.ledger.note(row.id, "deployment started", configuration=plan.configuration, targets=plan.total)
         post_about_deployment(self.tx, deployment, "DeploymentStart", self.now)
 
-    def _target_rows(self, row: Any, hosts: Sequence[Host]) -> list[dict[str, Any]]:
-        known = {health.target: health for health in reading.instance_health(self.tx, row.group_id)}
+    def _target_rows(self, row: Any, hosts: Sequence[Host], healths: Sequence[InstanceHealth]) -> list[dict[str, Any]]:
+        known = {health.target: health for health in healths}
         by_name = {host.name: host for host in hosts}
         ordered = deployment_order(known.get(name, InstanceHealth(target=name)) for name in by_name)
         return [
@@ -207,7 +230,8 @@ class _Reconciler:
             self._set(row.id, dirty=True)
             self._write(row.id, rows)
             return
-        decision = decide(self._view(row, rows.events, targets))
+        view = self._view(row, rows.events, targets)
+        decision = decide(view)
         for move in decision.ended:
             self._end_target(row.id, by_name[move.target], move.status, rows)
         for start in decision.started:
@@ -220,7 +244,7 @@ class _Reconciler:
             row.id,
             step=decision.step,
             hold_until=decision.hold_until,
-            wake_at=decision.hold_until,
+            wake_at=_earlier(decision.hold_until, None if view.is_late else view.deadline),
             waiting_for="the hold to end" if decision.hold_until else None,
             waiting_until=decision.hold_until,
             continue_requested=row.continue_requested and not moved_on,
@@ -239,10 +263,11 @@ class _Reconciler:
         ]
 
     def _view(self, row: Any, events: tuple[str, ...], targets: Sequence[_Target]) -> View:
+        plan = from_json(row.plan, RolloutPlan)
         return View(
             now=self.now,
             events=events,
-            plan=from_json(row.plan, RolloutPlan),
+            plan=plan,
             targets=tuple(
                 TargetView(
                     id=target.target,
@@ -255,6 +280,7 @@ class _Reconciler:
             ),
             step=row.step,
             hold_until=row.hold_until,
+            deadline=deadline(row.started_at, plan),
             stop_requested=row.stop_requested,
             continue_requested=row.continue_requested,
             ignore_application_stop_failures=from_json(row.options, Options).ignore_application_stop_failures,
@@ -266,7 +292,7 @@ class _Reconciler:
         if (target.event, target.attempt) != (result.event, result.attempt):
             return
         outcome = result.outcome
-        target.event_status = EventStatus.SUCCEEDED if outcome.succeeded else EventStatus.FAILED
+        target.event_status = _status_of(outcome)
         rows.targets[target.target] = target
         rows.ended.append(
             {

@@ -19,13 +19,14 @@ from runner.model.manifest import GroupSettings, Manifest
 from runner.model.revision import Revision
 from runner.model.value import to_json
 from runner.store import tables as t
+from runner.store.catalog import using
 from runner.store.ledger import Ledger
 
 
 def application(tx: sa.Connection, manifest: Manifest, repository: str, now: dt.datetime) -> None:
     """Make the application and its groups, or bring their settings up to date.
 
-    Raises `ApplicationAlreadyExists` when another repository or file owns the name.
+    Raises `ApplicationAlreadyExists` when another repository or file owns the name, or the wire API made it.
     """
     c = t.applications.c
     owner = tx.execute(sa.select(c.repository, c.file).where(c.name == manifest.application)).first()
@@ -39,6 +40,11 @@ def application(tx: sa.Connection, manifest: Manifest, repository: str, now: dt.
                 file=manifest.file,
                 created_at=now,
             )
+        )
+    elif owner.repository is None:
+        raise ApplicationAlreadyExists(
+            f"application {manifest.application} was made through the API; delete it there first, or "
+            f"{manifest.file} of {repository} must choose another name"
         )
     elif owner.repository != repository:
         raise ApplicationAlreadyExists(
@@ -114,12 +120,19 @@ def deployment(
     change_id: int | None = None,
     status: DeploymentStatus = DeploymentStatus.CREATED,
     rollback: RollbackInfo | None = None,
+    pinned: Revision | None = None,
+    previous: Revision | None = None,
 ) -> str:
-    """One deployment, its intent only: the driver takes it from there."""
+    """One deployment, its intent only: the driver takes it from there.
+
+    *pinned*: what the revision was when it was deployed before. *previous*: what the group has, where the deployment is
+    made Queued; one that waits learns it when its turn comes.
+    """
     group_id = tx.execute(
         sa.select(t.groups.c.id).where(t.groups.c.application == application, t.groups.c.name == settings.name)
     ).scalar_one()
     made = new_deployment_id()
+    using.use(tx, application, revision, now)
     tx.execute(
         t.deployments.insert().values(
             id=made,
@@ -130,6 +143,8 @@ def deployment(
             release_id=release_id,
             change_id=change_id,
             revision=to_json(revision),
+            pinned=to_json(pinned) if pinned else None,
+            previous_revision=to_json(previous) if previous else None,
             appspec=appspec,
             settings=to_json(settings),
             options=to_json(options),

@@ -4,7 +4,7 @@ import datetime as dt
 
 import sqlalchemy as sa
 
-from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, RollbackInfo
+from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, Options, RollbackInfo
 from runner.model.manifest import TriggerEvent
 from runner.model.revision import Revision
 from runner.model.target import TargetStatus
@@ -72,7 +72,9 @@ def _update_health(tx: sa.Connection, ended: Deployment) -> bool:
     rows = tx.execute(sa.select(t.targets.c.target, t.targets.c.status).where(t.targets.c.deployment_id == ended.id))
     outcome = {row.target: TargetStatus(row.status) for row in rows}
     tx.execute(h.delete().where(h.c.group_id == ended.group_id))
-    if new := after_deployment(ended.status, known, outcome):
+    good = last_successful(tx, ended.group_id) if ended.status is DeploymentStatus.SUCCEEDED else None
+    moved = good is None or good.exact != ended.exact
+    if new := after_deployment(ended.status, known, outcome, moved=moved):
         tx.execute(
             h.insert(),
             [
@@ -110,9 +112,11 @@ def _roll_back(tx: sa.Connection, ledger: Ledger, ended: Deployment, now: dt.dat
             application=ended.application,
             settings=ended.settings,
             revision=good.revision,
+            pinned=good.pinned,
+            previous=good.revision,
             appspec=good.appspec,
             creator="codeDeployRollback",
-            options=good.options,
+            options=_of_a_rollback(good.options),
             now=now,
             change_id=None,
             status=DeploymentStatus.QUEUED,
@@ -126,6 +130,14 @@ def _roll_back(tx: sa.Connection, ledger: Ledger, ended: Deployment, now: dt.dat
     set_rollback(tx, ended.id, info)
     ledger.note(ended.id, "rollback triggered" if good else "rollback impossible", message=message)
     return reading.deployments(tx, t.deployments.c.id == ended.id)[0]
+
+
+def _of_a_rollback(options: Options) -> Options:
+    """All hosts get the revision back, as it was deployed; what was said of that deployment alone is left behind."""
+    return Options(
+        file_exists_behavior=options.file_exists_behavior,
+        ignore_application_stop_failures=options.ignore_application_stop_failures,
+    )
 
 
 def set_rollback(tx: sa.Connection, deployment_id: str, info: RollbackInfo) -> None:

@@ -64,6 +64,7 @@ def deployment(row: sa.RowMapping, overview: Overview) -> Deployment:
         group=row["group_name"],
         group_id=row["group_id"],
         revision=pinned,
+        pinned=revision(row["pinned"]),
         previous_revision=revision(row["previous_revision"]),
         appspec=row["appspec"],
         settings=from_json(row["settings"], GroupSettings),

@@ -31,20 +31,34 @@ from runner.ports import Message
 from runner.store import changes, creating, reading
 from runner.store import tables as t
 from runner.store.advance import Stock, advance, run_event
+from runner.store.answers import Answers
+from runner.store.catalog import Catalog
 from runner.store.database import Database
 from runner.store.ending import last_successful
+from runner.store.host_commands import HostCommands
+from runner.store.keys import Keys
 from runner.store.ledger import Ledger
+from runner.store.sealing import Seal
+from runner.store.wire import WireDeployments
 
 UNFINISHED = (DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
 
 
 class Store:
-    """All state of one Penstock, in one folder. *pipeline*: the one of in-place deployments on servers."""
+    """All state of one Penstock, in one folder. *pipeline*: the one of in-place deployments on servers.
 
-    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
+    *key_file*: what secrets of access keys are encrypted with; by default `keys.key` in *folder*.
+    """
+
+    def __init__(self, folder: Path, pipeline: Pipeline, key_file: Path | None = None) -> None:
         self._db = Database(folder)
+        self.keys = Keys(self._db, Seal(key_file or folder / "keys.key"))
+        self.answers = Answers(self._db)
+        self.catalog = Catalog(self._db)
+        self.wire = WireDeployments(self._db, pipeline)
         self._pipeline = pipeline
         self._events: dict[str, tuple[str, ...]] = {}
+        self.host_commands = HostCommands(self._db)
 
     def version(self) -> int:
         """Changes whenever anybody, in any process, has written."""
@@ -94,19 +108,21 @@ class Store:
             application=deployment.application,
             group=deployment.group,
             group_id=deployment.group_id,
-            revision=deployment.revision,
+            revision=deployment.exact,
             bundle=stock.bundle,
             appspec=stock.appspec,
-            appspec_file=deployment.appspec,
+            appspec_file=stock.appspec_file or deployment.appspec,
             file_exists_behavior=deployment.options.file_exists_behavior,
             load_balancer=deployment.settings.load_balancer,
+            creator=deployment.creator,
         )
         return job, hosts
 
     def bundles_in_use(self) -> list[str]:
         """SHA-256 of every bundle that an unfinished deployment was prepared with, or that a rollback would need."""
         d = t.deployments.c
-        good = sa.select(t.groups.c.last_successful).where(t.groups.c.last_successful.is_not(None))
+        g = t.groups.c
+        good = sa.select(g.last_successful).where(g.last_successful.is_not(None), g.deleted_at.is_(None))
         wanted = sa.or_(d.status.in_(UNFINISHED), d.id.in_(good))
         with self._db.read() as tx:
             texts = tx.execute(sa.select(d.prepared).where(wanted, d.prepared.is_not(None))).scalars()
@@ -225,6 +241,7 @@ class Store:
                 application=like.application,
                 settings=creating.without_absent_predecessors([settings])[0],
                 revision=like.revision,
+                pinned=like.pinned,
                 appspec=like.appspec,
                 creator="user",
                 options=options,
@@ -284,7 +301,7 @@ class Store:
         d = t.deployments.c
         where = [
             *([d.application == application] if application else []),
-            *([d.group_name == group] if group else []),
+            *([d.group_name == group, d.group_id.not_in(_deleted_groups())] if group else []),
             *([d.status.in_(statuses)] if statuses else []),
             *([d.release_id == release_id] if release_id is not None else []),
         ]
@@ -332,7 +349,13 @@ class Store:
         c = t.groups.c
         with self._db.read() as tx:
             found = (
-                tx.execute(sa.select(c.name).where(c.application == application).order_by(c.position)).scalars().all()
+                tx.execute(
+                    sa.select(c.name)
+                    .where(c.application == application, c.deleted_at.is_(None))
+                    .order_by(c.position, c.name)
+                )
+                .scalars()
+                .all()
             )
         if not found:
             raise ApplicationDoesNotExist(f"no application {application} is known here; `penstock status` lists them")
@@ -354,7 +377,10 @@ class Store:
         """Everything at a glance."""
         o = t.outbox.c
         with self._db.read() as tx:
-            rows = tx.execute(sa.select(t.groups).order_by(t.groups.c.application, t.groups.c.position)).all()
+            g = t.groups.c
+            rows = tx.execute(
+                sa.select(t.groups).where(g.deleted_at.is_(None)).order_by(g.application, g.position, g.name)
+            ).all()
             return State(
                 groups=tuple(_group_state(tx, row) for row in rows),
                 changes=tuple(changes.states(tx, "Pending", "Refused", limit=20)),
@@ -413,6 +439,11 @@ class Store:
 
     def _group_settings(self, tx: sa.Connection, application: str, group: str) -> GroupSettings:
         return from_json(self._group(tx, application, group).settings, GroupSettings)
+
+
+def _deleted_groups() -> sa.Select[tuple[str]]:
+    """Their deployments are history: of a group that is made again under the name they are none."""
+    return sa.select(t.groups.c.id).where(t.groups.c.deleted_at.is_not(None))
 
 
 def _is_head() -> sa.ColumnElement[bool]:

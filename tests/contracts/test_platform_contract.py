@@ -1,17 +1,24 @@
-"""What every `Platform` promises, asked of the fake and of real processes in a real folder."""
+"""What every `Platform` promises, asked of the fake, of real processes in a real folder, and of a host with an agent."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+from agent_rig import Deployments, now
 from fakes.platform import FakePlatform
 from host_cases import Machine, appspec, commands, job, tgz
 
 from runner.model.command import Command, Outcome
 from runner.model.target import Diagnostics, Host
+from runner.platforms.agents.desk import Desk
+from runner.platforms.agents.platform import AgentPlatform
+from runner.platforms.agents.signing import SigningKey
+from runner.platforms.agents.specifications import SignedSpecifications
 from runner.ports import Platform, Report
+from runner.ports.agents import Caller, Handed
 
 EVENT = "BeforeInstall"
 
@@ -101,10 +108,74 @@ class LocalSubject:
         await self.machine.close()
 
 
-@pytest.fixture(params=["fake", "local"])
+class AgentSubject:
+    """A host whose agent asks: the real desk on a real store, and a task that does what agents do."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._gate, self._runs = folder, asyncio.Event(), 0
+        self._gate.set()
+        self._world = Deployments(folder / "world")
+        self._ids = {fails: self._world.begin({}, appspec(), name=f"group-{fails}") for fails in (False, True)}
+        specifications = SignedSpecifications(self._world.store.job, SigningKey.of(folder, now()))
+        self.desk = Desk(self._world.store.host_commands, specifications, now, tick=0.01)
+        self.platform: Platform = AgentPlatform(self.desk)
+        self._tasks = [asyncio.create_task(self.desk.run()), asyncio.create_task(self._ask())]
+
+    def hold(self) -> None:
+        self._gate.clear()
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+    def times_run(self) -> int:
+        return self._runs
+
+    async def other(self) -> Platform:
+        return AgentPlatform(self.desk)  # a store has one desk
+
+    def command(self, event: str = EVENT, attempt: int = 1, fails: bool = False) -> Command:
+        bundle = tgz(self._folder / f"{fails}.tgz", {})
+        made = commands(job(bundle, appspec(), self._ids[fails]), Host(name="h", transport="agent"), attempt)
+        return next(command for command in made if command.lifecycle_event == event)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._world.store.close()
+
+    async def _ask(self) -> None:
+        caller = Caller("h", "h", "penstock/1")
+        async with asyncio.TaskGroup() as working:
+            while True:
+                if handed := await self.desk.poll(caller):
+                    working.create_task(self._work(caller, handed))
+
+    async def _work(self, caller: Caller, handed: Handed) -> None:
+        assert await self.desk.acknowledge(caller, handed.identifier) == "InProgress"
+        if handed.event != EVENT:
+            return await self.desk.complete(caller, handed.identifier, "Succeeded", '{"error_code": 0}')
+        self._runs += 1
+        log = f"LifecycleEvent - {EVENT}\n[stdout]began\n"
+        piece = json.dumps({"log": log, "from": 0, "offset": len(log)})
+        while not self._gate.is_set() or (await self.desk.update(caller, handed.identifier, piece)).offset == 0:
+            await self.desk.update(caller, handed.identifier, piece)
+            await asyncio.sleep(0.005)
+        fails = handed.execution.endswith(self._ids[True])
+        said = {"error_code": 4 * fails, "script_name": "s.sh" * fails, "message": "no" * fails, "log": log * fails}
+        status = "Failed" if fails else "Succeeded"
+        return await self.desk.complete(caller, handed.identifier, status, json.dumps(said))
+
+
+@pytest.fixture(params=["fake", "local", "agent"])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     if request.param == "fake":
         yield FakeSubject(tmp_path)
+        return
+    if request.param == "agent":
+        agent = AgentSubject(tmp_path)
+        yield agent
+        await agent.close()
         return
     local = LocalSubject(tmp_path)
     await local.prepare()

@@ -15,7 +15,7 @@ from gitserver import Origin
 
 from runner.config import RepositoryConfig
 from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError
-from runner.model.revision import GitRevision, S3Location
+from runner.model.revision import GitHubRevision, GitRevision, S3Location, S3Revision
 from runner.ports import Sources
 from runner.sources.all import AllSources
 
@@ -164,6 +164,38 @@ def test_a_version_pin_without_versions_is_refused(world: World) -> None:
     world.upload(APPSPEC)
     with pytest.raises(InvalidRevision, match="has no version"):
         world.sources.resolve(at(pin="version"), None)
+
+
+def test_an_object_without_a_pin_is_what_it_is_now(world: World) -> None:
+    etag = world.upload(APPSPEC)
+    bare = S3Revision(bucket=BUCKET, key=KEY, bundle_type="tgz")
+    pinned = world.sources.pin(bare)
+    assert pinned == S3Revision(bucket=BUCKET, key=KEY, bundle_type="tgz", etag=etag)
+    assert world.sources.pin(pinned) == pinned
+    assert world.sources.read(world.sources.fetch(pinned), "appspec.yml") == APPSPEC["appspec.yml"]
+
+
+def test_an_object_without_a_pin_is_held_by_its_version_where_it_has_one(world: World) -> None:
+    world.upload(APPSPEC, versioned=True)
+    bare = S3Revision(bucket=BUCKET, key=KEY, bundle_type="tgz")
+    first = world.sources.pin(bare)
+    world.upload({**APPSPEC, "new": b""}, versioned=True)
+    assert isinstance(first, S3Revision)
+    by_version = S3Revision(bucket=BUCKET, key=KEY, bundle_type="tgz", version=first.version)
+    assert world.sources.pin(by_version) == first != world.sources.pin(bare)
+    assert world.sources.read(world.sources.fetch(first), "new") is None
+
+
+def test_a_commit_is_pinned_by_itself(world: World) -> None:
+    commit = GitRevision(repository="shop", commit_id="1" * 40)
+    assert world.sources.pin(commit) == commit
+    github = GitHubRevision(repository="acme/shop", commit_id="1" * 40)
+    assert world.sources.pin(github) == github
+
+
+def test_nothing_can_be_pinned_that_is_not_there(world: World) -> None:
+    with pytest.raises(RevisionDoesNotExist):
+        world.sources.pin(S3Revision(bucket=BUCKET, key=KEY, bundle_type="tgz"))
 
 
 def test_a_missing_object_does_not_exist(world: World) -> None:

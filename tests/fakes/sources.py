@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 from fakes.repository import FakeRepository
 
 from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError, WorldError
@@ -60,7 +61,15 @@ class FakeSources:
             commit_id=commit_id,
         )
 
+    def pin(self, revision: Revision) -> Revision:
+        if not isinstance(revision, S3Revision) or revision.etag is not None:
+            return revision
+        found = self._object(revision.bucket, revision.key, revision.version)
+        return msgspec.structs.replace(revision, etag=found.etag, version=found.version)
+
     def fetch(self, revision: Revision) -> Bundle:
+        if not isinstance(revision, GitRevision | S3Revision):
+            raise InvalidRevision(f"{revision.label} is no bundle for servers")
         name = f"{revision.label}#{revision.root if isinstance(revision, GitRevision) else revision.etag}"
         if name not in self._cached:
             files = self._git_files(revision) if isinstance(revision, GitRevision) else self._s3_files(revision)

@@ -1,1 +1,1 @@
-"""The command API: what the agents on hosts call. `service-2.json` is its service model, in botocore's format."""
+"""What agents ask for over HTTP: the command API, bundles, and their keys."""

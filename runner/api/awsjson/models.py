@@ -46,3 +46,9 @@ def commands_secure() -> Model:
         "uid": "codedeploycommandsecure-2019-11-11",
     }
     return {**model, "metadata": {**model["metadata"], **flavour}}
+
+
+def wire_name(member: str, reference: dict[str, Any]) -> str:
+    """What a member is called in JSON."""
+    name: str = reference.get("locationName", member)
+    return name

@@ -1,12 +1,13 @@
-"""Token buckets by name: each fills at a rate, up to a burst. Memory is bounded; the fullest are forgotten for nothing."""
+"""Token buckets by name: each holds a burst and fills at a rate. Memory is bounded."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TypeAlias
 
 _KEPT = 20_000  # buckets
 
-Seconds = Callable[[], float]
+Seconds: TypeAlias = Callable[[], float]
 """Seconds that only ever pass, such as `time.monotonic`."""
 
 
@@ -15,7 +16,7 @@ class Buckets:
 
     def __init__(self, rate: float, burst: float, seconds: Seconds) -> None:
         self._rate, self._burst, self._seconds = rate, burst, seconds
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()  # name to level and when, oldest first
+        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()  # level, and when; the least used first
         self._lock = threading.Lock()
 
     def take(self, name: str) -> bool:
@@ -32,21 +33,21 @@ class Buckets:
     def has(self, name: str) -> bool:
         """Whether there is a token to take."""
         with self._lock:
-            return name not in self._levels or self._level(name, self._seconds()) >= 1.0
+            return self._level(name, self._seconds()) >= 1.0
 
     def __len__(self) -> int:
         return len(self._levels)
 
     def _level(self, name: str, now: float) -> float:
-        level, then = self._levels.get(name, (self._burst, now))
+        if (last := self._levels.get(name)) is None:
+            return self._burst
+        level, then = last
         return min(self._burst, level + (now - then) * self._rate)
 
     def _forget(self, now: float) -> None:
-        """Drop the oldest if it is full again, and in any case when there are too many."""
+        """Drop the two least used where that changes nothing, as they are full again, or where there are too many."""
         for _ in range(2):
-            oldest = next(iter(self._levels))
-            if self._level(oldest, now) < self._burst and len(self._levels) <= _KEPT:
+            oldest = next(iter(self._levels), None)
+            if oldest is None or (len(self._levels) <= _KEPT and self._level(oldest, now) < self._burst):
                 return
             del self._levels[oldest]
-            if not self._levels:
-                return

@@ -58,14 +58,6 @@ def claim(request: SignedRequest) -> Claim:
     return Claim(key, date, region, service, timestamp, at, signed, signature)
 
 
-def text(value: bytes) -> str:
-    """A header's value. Clients sign the text, and send it as UTF-8 or Latin-1."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
-
-
 def _by_name(request: SignedRequest) -> tuple[dict[str, str], set[str]]:
     headers: dict[str, str] = {}
     repeated: set[str] = set()
@@ -73,8 +65,16 @@ def _by_name(request: SignedRequest) -> tuple[dict[str, str], set[str]]:
         key = name.decode("latin-1")
         if key in headers:
             repeated.add(key)
-        headers[key] = text(value)
+        headers[key] = _text(value)
     return headers, repeated
+
+
+def _text(value: bytes) -> str:
+    """A header's value. Clients sign the text, and send it as UTF-8 or Latin-1."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _signed(names: list[str], headers: Mapping[str, str], repeated: set[str]) -> dict[str, str]:
@@ -95,16 +95,22 @@ def _time(headers: Mapping[str, str], signed: Mapping[str, str]) -> tuple[str, d
     name = "x-amz-date" if "x-amz-date" in headers else "date"
     if name not in signed:
         _incomplete("the request needs a signed X-Amz-Date or Date header")
-    sent = signed[name].strip()
+    at = _parsed(name, signed[name].strip())
+    if at is None:
+        _incomplete(f"the header {name!r} is no time; the form is 20260101T000000Z")
+    return at.strftime("%Y%m%dT%H%M%SZ"), at
+
+
+def _parsed(name: str, sent: str) -> dt.datetime | None:
     try:
         if _TIMESTAMP.fullmatch(sent):
-            return sent, dt.datetime.fromisoformat(sent)
+            return dt.datetime.fromisoformat(sent)
         if name == "date":
-            at = parsedate_to_datetime(sent).astimezone(dt.UTC)
-            return at.strftime("%Y%m%dT%H%M%SZ"), at
+            at = parsedate_to_datetime(sent)
+            return at.astimezone(dt.UTC) if at.tzinfo else at.replace(tzinfo=dt.UTC)
     except (ValueError, TypeError, OverflowError):
         pass
-    _incomplete(f"the header {name!r} is no time; the form is 20260101T000000Z")
+    return None
 
 
 def _unsigned(request: SignedRequest) -> NoReturn:
@@ -126,7 +132,9 @@ def _explain(authorization: str) -> NoReturn:
             _incomplete(f"the Authorization header has no {name}")
     if len(parts["Credential"].split("/")) != 5 or not parts["Credential"].endswith("/aws4_request"):
         _incomplete("the Credential must have the form KEY/DATE/REGION/SERVICE/aws4_request")
-    _incomplete("the Authorization header is malformed: Credential, SignedHeaders and Signature are wanted, in this order")
+    _incomplete(
+        "the Authorization header is malformed: Credential, SignedHeaders and Signature are wanted, in this order"
+    )
 
 
 def _incomplete(message: str) -> NoReturn:

@@ -9,6 +9,7 @@ import hmac
 from typing import Any
 
 from botocore.auth import UNSIGNED_PAYLOAD, S3SigV4Auth, SigV4Auth
+from botocore.credentials import Credentials
 
 from runner.api.identity.claim import Claim
 from runner.errors import Refused
@@ -86,6 +87,9 @@ class _S3Signer(_Reading, S3SigV4Auth):  # type: ignore[misc]
     pass
 
 
+_NO_CREDENTIALS = Credentials("", "")  # the signer needs some; what it would do with them is done here
+
+
 @functools.lru_cache(maxsize=64)
 def _signer(service: str, region: str) -> Any:
-    return (_S3Signer if service == "s3" else _Signer)(None, service, region)
+    return (_S3Signer if service == "s3" else _Signer)(_NO_CREDENTIALS, service, region)

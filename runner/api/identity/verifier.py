@@ -17,20 +17,31 @@ from runner.ports.identity import Keyholders, SignedRequest
 SKEW = dt.timedelta(minutes=5)
 FLUSH_EVERY = 900.0  # seconds
 
+_UNKNOWN = "the access key ID is not known here, or was revoked; `penstock keys list` shows the keys"
+_WRONG = (
+    "the signature does not match: check the secret access key, and that nothing on the way changes the host header, "
+    "the path or the body"
+)
+
 log = get_logger()
 
 
 class Verifier:
+    """Implements `Identity`. Safe to use from several threads."""
+
     def __init__(self, keys: Keyholders, clock: Clock, failures: Failures | None = None) -> None:
-        self._keyring, self._clock, self._failures = Keyring(keys), clock, failures or Failures(clock)
+        self._keyring, self._clock, self._failures = Keyring(keys), clock, failures or Failures()
 
     def identify(self, request: SignedRequest, services: frozenset[str]) -> Principal:
-        """See `Identity`."""
-        self._failures.check(request.client)
+        proven = None
         try:
-            return self._identified(request, services)
-        except Refused:
-            self._failures.count(request.client)
+            claimed = claim(request)
+            proven = claimed.access_key_id if self._keyring.is_proven(claimed.access_key_id) else None
+            self._failures.check(request.client, proven)
+            return self._identified(request, claimed, services)
+        except Refused as error:
+            if error.code != "ThrottlingException":
+                self._failures.count(request.client, proven)
             raise
 
     async def run(self) -> None:
@@ -50,29 +61,20 @@ class Verifier:
         """Write down when keys were last used. Blocks."""
         self._keyring.flush()
 
-    def _identified(self, request: SignedRequest, services: frozenset[str]) -> Principal:
-        claimed = claim(request)
+    def _identified(self, request: SignedRequest, claimed: Claim, services: frozenset[str]) -> Principal:
         if claimed.service not in services:
             wanted = " or ".join(sorted(services))
             raise Refused("InvalidSignatureException", f"the credential's scope must name the service {wanted}")
         now = self._clock()
         hashed = body_hash(request, claimed.service)
         holder = self._keyring.holder(claimed.access_key_id)
-        key = holder.signing_key(claimed.date, claimed.region, claimed.service)
-        right = matches(request, claimed, key, hashed)
+        right = matches(request, claimed, holder.signing_key(claimed[1:4]), hashed)
         if holder.principal is None:
-            raise Refused(
-                "UnrecognizedClientException",
-                "the access key ID is not known here, or was revoked; `penstock keys list` shows the keys",
-            )
+            raise Refused("UnrecognizedClientException", _UNKNOWN)
         _check_time(claimed, now)
         if not right:
-            raise Refused(
-                "InvalidSignatureException",
-                "the signature does not match: check the secret access key, and that nothing on the way changes the host "
-                "header, the path or the body",
-            )
-        self._keyring.used(claimed.access_key_id, now)
+            raise Refused("InvalidSignatureException", _WRONG)
+        self._keyring.used(holder, claimed.access_key_id, now)
         return holder.principal
 
 

@@ -29,5 +29,5 @@ class Untrusted(Exception):
     """What the control side sent is not signed by the key that this host pinned, or is not meant for this host."""
 
 
-class Stopping(Exception):
-    """The agent is being stopped; what is left undone is taken up when it starts again."""
+class Broken(Exception):
+    """The executor, or the connection to it, is gone. What it had been asked for goes on, or can be taken up."""

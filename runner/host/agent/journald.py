@@ -15,10 +15,10 @@ _FOR_JOURNAL = "JOURNAL_STREAM" in os.environ
 
 
 def log(priority: int, text: str) -> None:
-    """One line on standard error; the journal takes its priority from the number in front."""
+    """Lines on standard error; the journal takes their priority from the number in front."""
     head = "<{}>".format(priority) if _FOR_JOURNAL else ""
     try:
-        sys.stderr.write(head + " ".join(text.split("\n")) + "\n")
+        sys.stderr.write("".join("{}{}\n".format(head, line) for line in text.splitlines()))
         sys.stderr.flush()
     except OSError:  # nobody reads us any more; work goes on
         pass

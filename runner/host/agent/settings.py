@@ -43,7 +43,7 @@ class Settings(Record):
             with open(path, encoding="utf-8") as file:
                 value = json.loads(file.read())
         except FileNotFoundError as error:
-            raise Mistake("there is no {}: enrol this host first, `enrol --server URL --token TOKEN`".format(path)) from error
+            raise Mistake("there is no {}: enrol this host first, with `enrol`".format(path)) from error
         except OSError as error:
             raise Mistake("{} cannot be read: {}".format(path, error.strerror)) from error
         except ValueError as error:

@@ -5,7 +5,7 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
-from runner.store.tables import applications, groups, metadata
+from runner.store.tables import applications, deployments, groups, metadata
 
 revision = "0002"
 down_revision = "0001"
@@ -14,7 +14,7 @@ down_revision = "0001"
 def upgrade() -> None:
     connection = op.get_bind()
     metadata.create_all(connection)  # those of its tables that are not there
-    for column in (applications.c.id, groups.c.deleted_at):
+    for column in (applications.c.id, groups.c.deleted_at, deployments.c.pinned):
         known = {each["name"] for each in sa.inspect(connection).get_columns(column.table.name)}
         if column.name not in known:
             op.add_column(column.table.name, sa.Column(column.name, column.type, nullable=True))

@@ -4,24 +4,23 @@ Heavy libraries are imported by the properties that need them, so that a verb pa
 """
 
 import asyncio
-import datetime as dt
 import os
-import signal
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner import config as configuration
-from runner.config import Config, RepositoryConfig
-from runner.errors import UserError
+from runner.config import Config, Listening, RepositoryConfig, Tls
 from runner.model.deployment import Deployment
 from runner.model.status import RepositoryState
 from runner.model.target import Host, HostKey
 from runner.model.traffic import LoadBalancing
 from runner.model.work import PreparationFailed, Prepared
 from runner.plan.lifecycle import server_in_place
+from runner.wiring.places import config_file, now, state_folder
+from runner.wiring.stopping import cancelled, told_to_stop
 
 if TYPE_CHECKING:
     from runner.execute.driver import Driver
@@ -29,39 +28,13 @@ if TYPE_CHECKING:
     from runner.model.command import Job
     from runner.model.explanation import Explanation
     from runner.notify.outbox import Outbox
+    from runner.ports import Platform
     from runner.service import Service
     from runner.sources.all import AllSources
     from runner.store.logs import LogFiles
     from runner.store.store import Store
 
-CONFIG_FILE = "penstock.toml"
 GRACE_FOR_MESSAGES = 5.0  # seconds in which a verb that is done still tries to deliver notifications
-
-
-def now() -> dt.datetime:
-    """The clock of the running program."""
-    return dt.datetime.now(dt.UTC)
-
-
-def state_folder(named: Path | None, environ: Mapping[str, str]) -> Path:
-    """`--state`, else `PENSTOCK_STATE`, else the user's state folder."""
-    if named is not None:
-        return named.absolute()
-    if environ.get("PENSTOCK_STATE"):
-        return Path(environ["PENSTOCK_STATE"]).absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("penstock"))
-
-
-def config_file(named: Path | None) -> Path | None:
-    """`--config`, else `penstock.toml` in the current folder, else none. Raises `UserError`: the named one is missing."""
-    if named is not None:
-        if not named.is_file():
-            raise UserError(f"there is no configuration file {named}")
-        return named
-    here = Path(CONFIG_FILE)
-    return here if here.is_file() else None
 
 
 def open_runner(*, config: Path | None, state: Path | None, checkout: RepositoryConfig | None = None) -> "Runner":
@@ -81,7 +54,8 @@ class Runner:
     def store(self) -> "Store":
         from runner.store.store import Store
 
-        return Store(self.folder, server_in_place())
+        key_file = self.config.api.key_file
+        return Store(self.folder, server_in_place(), Path(key_file) if key_file else None)
 
     @cached_property
     def logs(self) -> "LogFiles":
@@ -111,7 +85,17 @@ class Runner:
         return Flow(self.store, self.sources, self.hosts, allowed, now, balancers)
 
     def hosts(self) -> tuple[Host, ...]:
-        return self.config.hosts
+        """Those of the configuration, and those that were registered through the wire API."""
+        configured = {host.name for host in self.config.hosts}
+        registered = (instance.host for instance in self.store.catalog.instances.registered())
+        return (*self.config.hosts, *(host for host in registered if host.name not in configured))
+
+    def signing_fingerprint(self) -> str:
+        """Of the key that specifications for agents are signed with: what tokens carry. Made if there is none."""
+        from runner.platforms.agents.signing import SigningKey
+
+        self.store  # noqa: B018 - makes the state folder, private
+        return SigningKey.of(self.folder, now()).fingerprint()
 
     async def trust(self, host: Host, accept: Callable[[HostKey], bool]) -> list[HostKey]:
         """Make the SSH keys of *host* and its hops known, each that *accept* says yes to."""
@@ -139,7 +123,7 @@ class Runner:
         """
         outbox = self._outbox()
         driver = self._driver(outbox.wake)
-        with _told_to_stop(driver.drain):
+        with told_to_stop(driver.drain):
             driving = asyncio.create_task(driver.run())
             posting = asyncio.create_task(outbox.run())
             enough = False
@@ -150,7 +134,7 @@ class Runner:
                 driver.drain()
                 await driving
             finally:
-                await _cancelled(posting)
+                await cancelled(posting)
             if enough:
                 await self._deliver_the_rest(outbox)
         return enough
@@ -166,31 +150,53 @@ class Runner:
                     await asyncio.sleep(max(0.0, wait))
                     await outbox.flush()
 
-    async def serve(self, listen: str | None, ready: Callable[[str | None], None] = lambda address: None) -> None:
+    async def serve(
+        self,
+        listen: str | None,
+        ready: Callable[[str | None], None] = lambda address: None,
+        *,
+        tls: Tls | None = None,
+        without_tls: bool = False,
+    ) -> None:
         """Watch, act, drive, notify and listen until SIGTERM or SIGINT. Must be called inside `driving`.
 
-        *ready* is told the listener's address (None without one) once everything runs.
+        *listen*, *tls*, *without_tls* come before what the configuration says. *ready* is told the listener's address
+        (None without one) once everything runs.
         """
-        outbox = self._outbox()
-        driver = self._driver(outbox.wake)
-        work = [outbox.run(), self.flow.run(driver.wake), *self._watchers()]
+        outbox, door = self._outbox(), None
         if address := listen or self.config.listen:
-            from runner.api.listener import listener
+            from runner.wiring.front_door import FrontDoor
 
-            work.append(listener(address, self._health, ready))
+            door = FrontDoor(self.config, self.folder, self.store, self.service, now)
+        driver = self._driver(outbox.wake, door.agents if door else None)
+        work = [outbox.run(), self.flow.run(driver.wake), *self._watchers()]
+        if door and address:
+            listening = Listening(
+                address=address,
+                tls=tls or self.config.tls,
+                without_tls=without_tls or self.config.listen_without_tls,
+                max_connections=self.config.max_connections,
+            )
+            work += door.work(listening, self._health, ready)
         background = [asyncio.create_task(each) for each in work]
         if not address:
             ready(None)
+
+        def drain() -> None:
+            driver.drain()
+            if door:
+                door.drain()
+
         try:
-            with _told_to_stop(driver.drain):
+            with told_to_stop(drain):
                 driving = asyncio.create_task(driver.run())
                 done, _ = await asyncio.wait({driving, *background}, return_when=asyncio.FIRST_COMPLETED)
-                driver.drain()
+                drain()
                 await driving
                 for task in done - {driving}:
                     task.result()  # something ended by itself that never should: say why
         finally:
-            await _cancelled(*background)
+            await cancelled(*background)
 
     async def poll(self) -> tuple[RepositoryState, ...]:
         """Ask every configured repository once, side by side, and act on what changed."""
@@ -224,9 +230,10 @@ class Runner:
             watcher = FileWatcher(local, clock=now, tell=self.store.repository_went)
             yield watcher.run(lambda name, heads: self.flow.observe(name, heads, "files"))
 
-    def _driver(self, recorded: Callable[[], None]) -> "Driver":
+    def _driver(self, recorded: Callable[[], None], agents: "Platform | None" = None) -> "Driver":
         from runner.execute.driver import Driver
         from runner.execute.prepare import prepare
+        from runner.platforms.by_transport import ByTransport
         from runner.platforms.server.platform import ServerPlatform
         from runner.traffic.haproxy import Haproxy
         from runner.traffic.platform import WithTraffic
@@ -239,7 +246,8 @@ class Runner:
             self.sources.prune(self.config.keep_bundles, self.store.bundles_in_use())
             return done
 
-        platform = WithTraffic(ServerPlatform(settings=self.config.executor), Haproxy(self.config.load_balancers))
+        hosts = ByTransport(ServerPlatform(settings=self.config.executor), agents)
+        platform = WithTraffic(hosts, Haproxy(self.config.load_balancers))
         return Driver(self.store, platform, prepared, self.logs, now, recorded)
 
     def _outbox(self) -> "Outbox":
@@ -260,27 +268,3 @@ class Runner:
             "repositories_failing": failing,
             "undelivered_notifications": state.undelivered,
         }
-
-
-@contextmanager
-def _told_to_stop(stop: Callable[[], None]) -> Iterator[None]:
-    """The first SIGTERM or SIGINT calls *stop*; a second SIGINT interrupts as usual."""
-    loop = asyncio.get_running_loop()
-
-    def told() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
-        stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
-async def _cancelled(*tasks: "asyncio.Task[None]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,71 @@
+"""A deployment in the shape of the wire API's `DeploymentInfo`. Members without a value are None, and left out."""
+
+from runner.api.codedeploy.group_info import auto_rollback, declared
+from runner.api.codedeploy.wire import Shape, revision_location
+from runner.model.deployment import Deployment, ErrorInformation, RollbackInfo
+
+# The API's enumeration has no word for two ends of ours; the message says what happened.
+_OUR_CODES = {
+    "SUPERSEDED": "RESOURCE_LIMIT_EXCEEDED",  # a group runs one deployment at a time, and a newer one came
+    "DEPENDENCY": "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND",  # the group before never got the revision
+}
+
+
+def deployment_info(deployment: Deployment) -> Shape:
+    """Flags are told though they are false, and lists though they are empty. Source: answers as received."""
+    settings, options = deployment.settings, deployment.options
+    of_group = declared(settings, "Server")
+    return {
+        "applicationName": deployment.application,
+        "deploymentGroupName": deployment.group,
+        "deploymentConfigName": settings.rollout.name,
+        "deploymentId": deployment.id,
+        "previousRevision": revision_location(deployment.previous_revision) if deployment.previous_revision else None,
+        "revision": revision_location(deployment.revision),
+        "status": str(deployment.status),
+        "errorInformation": _error(deployment.error),
+        "createTime": deployment.created_at,
+        "startTime": deployment.started_at,
+        "completeTime": deployment.completed_at,
+        "deploymentOverview": _overview(deployment),
+        "description": options.description or None,
+        "creator": deployment.creator,
+        "ignoreApplicationStopFailures": options.ignore_application_stop_failures,
+        "autoRollbackConfiguration": options.declared.get("autoRollbackConfiguration") or auto_rollback(settings),
+        "updateOutdatedInstancesOnly": options.update_outdated_instances_only,
+        "rollbackInfo": _rollback(deployment.rollback),
+        "deploymentStyle": of_group["deploymentStyle"],
+        "instanceTerminationWaitTimeStarted": False,
+        "blueGreenDeploymentConfiguration": of_group.get("blueGreenDeploymentConfiguration"),
+        "loadBalancerInfo": of_group.get("loadBalancerInfo"),
+        "fileExistsBehavior": options.file_exists_behavior,
+        "deploymentStatusMessages": [f"waits for {deployment.waiting_for}"] if deployment.waiting_for else [],
+        "computePlatform": "Server",
+        "overrideAlarmConfiguration": options.declared.get("overrideAlarmConfiguration"),
+    }
+
+
+def _overview(deployment: Deployment) -> Shape:
+    counts = deployment.overview
+    return {
+        "Pending": counts.Pending,
+        "InProgress": counts.InProgress,
+        "Succeeded": counts.Succeeded,
+        "Failed": counts.Failed,
+        "Skipped": counts.Skipped,
+        "Ready": 0,
+    }
+
+
+def _error(error: ErrorInformation | None) -> Shape | None:
+    return {"code": _OUR_CODES.get(error.code, error.code), "message": error.message} if error else None
+
+
+def _rollback(info: RollbackInfo | None) -> Shape | None:
+    if info is None:
+        return None
+    return {
+        "rollbackDeploymentId": info.rollback_deployment_id,
+        "rollbackTriggeringDeploymentId": info.rollback_triggering_deployment_id,
+        "rollbackMessage": info.rollback_message,
+    }

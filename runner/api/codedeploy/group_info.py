@@ -1,0 +1,86 @@
+"""Deployment groups in the wire API's shape: those it made as it was told, a manifest's translated."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.api.codedeploy.group_platform import default_style
+from runner.api.codedeploy.wire import Shape, revision_location
+from runner.model.application import ComputePlatform, Group
+from runner.model.manifest import GroupSettings, Trigger
+from runner.ports.catalog import Attempt
+
+
+def group_info(group: Group, attempts: Mapping[str, Attempt]) -> Shape:
+    """A `DeploymentGroupInfo`. *attempts*: at least those of the group."""
+    return {
+        "applicationName": group.application,
+        "deploymentGroupId": group.id,
+        "deploymentGroupName": group.name,
+        "deploymentConfigName": group.settings.rollout.name,
+        "computePlatform": group.platform,
+        "targetRevision": revision_location(group.target_revision) if group.target_revision else None,
+        "lastSuccessfulDeployment": _attempt(attempts.get(group.last_successful or "")),
+        "lastAttemptedDeployment": _attempt(attempts.get(group.last_attempted or "")),
+        **declared(group.settings, group.platform),
+    }
+
+
+def declared(settings: GroupSettings, platform: ComputePlatform) -> Shape:
+    """The members of a `DeploymentGroupInfo` that say how to deploy, with their defaults."""
+    told = settings.declared or _translated(settings)
+    return {
+        "autoScalingGroups": [],
+        "triggerConfigurations": [],
+        "outdatedInstancesStrategy": "UPDATE",
+        "deploymentStyle": default_style(platform),
+        "terminationHookEnabled": False,
+        **({} if "ec2TagSet" in told else {"ec2TagFilters": []}),
+        **({} if "onPremisesTagSet" in told else {"onPremisesInstanceTagFilters": []}),
+        **told,
+    }
+
+
+def _translated(settings: GroupSettings) -> dict[str, Any]:
+    """A manifest's group. Of a key, one of the values must be there; so each key is a group of the tag set."""
+    made: dict[str, Any] = {
+        "onPremisesTagSet": {
+            "onPremisesTagSetList": [
+                [{"Key": key, "Value": value, "Type": "KEY_AND_VALUE"} for value in values]
+                for key, values in settings.tags.items()
+            ]
+        },
+        "triggerConfigurations": [_trigger(trigger) for trigger in settings.triggers],
+        "autoRollbackConfiguration": auto_rollback(settings),
+    }
+    if settings.load_balancer:
+        made["deploymentStyle"] = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+        made["loadBalancerInfo"] = {
+            "targetGroupInfoList": [{"name": str(each)} for each in settings.load_balancer.haproxy]
+        }
+    return made
+
+
+def auto_rollback(settings: GroupSettings) -> Shape:
+    """An `AutoRollbackConfiguration`."""
+    return {"enabled": bool(settings.rollback_on), "events": list(settings.rollback_on)}
+
+
+def _trigger(trigger: Trigger) -> Shape:
+    """A webhook has no ARN, and stands there as the manifest names it."""
+    return {
+        "triggerName": trigger.name or trigger.to.rsplit(":", 1)[-1],
+        "triggerTargetArn": trigger.to.removeprefix("sns:"),
+        "triggerEvents": list(trigger.on),
+    }
+
+
+def _attempt(attempt: Attempt | None) -> Shape | None:
+    """A `LastDeploymentInfo`."""
+    if attempt is None:
+        return None
+    return {
+        "deploymentId": attempt.id,
+        "status": str(attempt.status),
+        "endTime": attempt.completed_at,
+        "createTime": attempt.created_at,
+    }

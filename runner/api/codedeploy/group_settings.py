@@ -1,0 +1,71 @@
+"""A deployment group's settings from what the wire API was told: kept as told, and compiled for deployments."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.api.codedeploy.group_checks import rollback_on
+from runner.api.codedeploy.tag_filters import tag_filters, tag_set
+from runner.model.application import DeploymentConfig
+from runner.model.manifest import GroupSettings, Trigger
+from runner.model.tags import TagSet
+
+_KEPT = (
+    "serviceRoleArn",
+    "triggerConfigurations",
+    "alarmConfiguration",
+    "autoRollbackConfiguration",
+    "deploymentStyle",
+    "outdatedInstancesStrategy",
+    "blueGreenDeploymentConfiguration",
+    "loadBalancerInfo",
+    "ecsServices",
+    "ec2DeploymentOptions",
+    "terminationHookEnabled",
+)
+_TAGS = (("ec2TagFilters", "ec2TagSet"), ("onPremisesInstanceTagFilters", "onPremisesTagSet"))
+
+
+def merged(declared: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """What the group is declared as once *params* are heard, in the shape of a DeploymentGroupInfo.
+
+    A member that is given replaces the old one as a whole; either form of tags replaces both.
+    """
+    made = {**declared, **{member: params[member] for member in _KEPT if member in params}}
+    if "autoScalingGroups" in params:
+        made["autoScalingGroups"] = [{"name": name} for name in params["autoScalingGroups"]]
+    for flat, whole in _TAGS:
+        if flat in params or whole in params:
+            made.pop(flat, None)
+            made.pop(whole, None)
+            if params.get(flat):
+                made[flat] = params[flat]
+            elif (params.get(whole) or {}).get(f"{whole}List"):
+                made[whole] = params[whole]
+    return made
+
+
+def settings(name: str, declared: dict[str, Any], config: DeploymentConfig) -> GroupSettings:
+    """*declared*: checked."""
+    return GroupSettings(
+        name=name,
+        tag_set=_tag_set(declared),
+        rollout=config.rollout,
+        rollback_on=rollback_on(declared.get("autoRollbackConfiguration")),
+        triggers=tuple(
+            Trigger(
+                name=trigger["triggerName"],
+                to=f"sns:{trigger['triggerTargetArn']}",
+                on=tuple(dict.fromkeys(trigger["triggerEvents"])),
+            )
+            for trigger in declared.get("triggerConfigurations") or ()
+        ),
+        declared=declared,
+    )
+
+
+def _tag_set(declared: Mapping[str, Any]) -> TagSet:
+    """A flat list is one group."""
+    code = "InvalidTagException"
+    if flat := declared.get("onPremisesInstanceTagFilters"):
+        return (tag_filters(flat, code),)
+    return tag_set((declared.get("onPremisesTagSet") or {}).get("onPremisesTagSetList") or (), code)

@@ -1,0 +1,139 @@
+"""Create, get, list, update and delete deployment groups."""
+
+import uuid
+from typing import Any
+
+from runner.api.call import Call, Operation, Result
+from runner.api.codedeploy.group_checks import check_combinations, check_group
+from runner.api.codedeploy.group_info import group_info
+from runner.api.codedeploy.group_platform import check_config, check_platform, default_config
+from runner.api.codedeploy.group_settings import merged, settings
+from runner.api.codedeploy.listing import name_page
+from runner.api.codedeploy.owned import check_not_owned, owned
+from runner.api.codedeploy.tags import resource_tags
+from runner.errors import ApplicationDoesNotExist, DeploymentGroupDoesNotExist, Refused
+from runner.model.application import Application, ComputePlatform, DeploymentConfig, Group
+from runner.ports.catalog import CatalogStore
+
+MOST = 1000  # of an application
+
+
+def operations(catalog: CatalogStore) -> dict[str, Operation]:
+    groups = _Groups(catalog)
+    return {
+        "CreateDeploymentGroup": Operation(groups.create, changes=True),
+        "GetDeploymentGroup": Operation(groups.get),
+        "BatchGetDeploymentGroups": Operation(groups.batch_get),
+        "ListDeploymentGroups": Operation(groups.list_),
+        "UpdateDeploymentGroup": Operation(groups.update, changes=True),
+        "DeleteDeploymentGroup": Operation(groups.delete, changes=True),
+    }
+
+
+class _Groups:
+    def __init__(self, catalog: CatalogStore) -> None:
+        self._catalog, self._applications, self._groups = catalog, catalog.applications, catalog.groups
+
+    def create(self, call: Call) -> Result:
+        given = call.params
+        check_combinations(given)
+        declared = merged({}, given)
+        check_group(declared)
+        tags = resource_tags(given.get("tags", ()))
+        application = self._applications.get(given["applicationName"])
+        check_not_owned(application)
+        config = self._config(given.get("deploymentConfigName"), application.platform)
+        check_platform(declared, application.platform)
+        self._check_services(declared, None)
+        group = Group(
+            id=str(uuid.uuid4()),
+            application=application.name,
+            settings=settings(given["deploymentGroupName"], declared, config),
+            platform=application.platform,
+            created_at=call.now,
+        )
+        self._check_limit(application)
+        self._groups.create(group)
+        self._catalog.tags.add(f"deploymentgroup/{group.id}", tags)
+        return {"deploymentGroupId": group.id}
+
+    def get(self, call: Call) -> Result:
+        application = self._applications.get(call.params["applicationName"])
+        group = self._groups.get(application.name, call.params["deploymentGroupName"])
+        attempts = self._groups.attempts(group.last_attempted, group.last_successful)
+        return {"deploymentGroupInfo": group_info(group, attempts)}
+
+    def batch_get(self, call: Call) -> Result:
+        application = self._applications.get(call.params["applicationName"])
+        found, unknown = [], []
+        for name in dict.fromkeys(call.params["deploymentGroupNames"]):
+            try:
+                found.append(self._groups.get(application.name, name))
+            except DeploymentGroupDoesNotExist:
+                unknown.append(name)
+        attempts = self._groups.attempts(*(i for each in found for i in (each.last_attempted, each.last_successful)))
+        return {
+            "deploymentGroupsInfo": [group_info(each, attempts) for each in found],
+            "errorMessage": f"No Deployment Group found for name: {', '.join(unknown)}" if unknown else None,
+        }
+
+    def list_(self, call: Call) -> Result:
+        application = self._applications.get(call.params["applicationName"]).name
+        page = name_page(call, "deploymentGroups", lambda after, limit: self._groups.names(application, after, limit))
+        return {"applicationName": application, **page}
+
+    def update(self, call: Call) -> Result:
+        """Members that are not given stay. Deployments under way keep the settings that they began with."""
+        given = call.params
+        check_combinations(given)
+        check_group(merged({}, given))  # before it is known whether the group exists
+        application = self._applications.get(given["applicationName"])
+        group = self._groups.get(application.name, given["currentDeploymentGroupName"])
+        check_not_owned(application)
+        declared = merged(group.settings.declared, given)
+        check_group(declared)
+        config = self._config(given.get("deploymentConfigName", group.settings.rollout.name), group.platform)
+        check_platform(declared, group.platform)
+        self._check_services(declared, group.id)
+        name = given.get("newDeploymentGroupName", group.name)
+        self._groups.update(group, settings(name, declared, config))
+        return {"hooksNotCleanedUp": []}
+
+    def delete(self, call: Call) -> Result:
+        """A group that is not there is deleted already: the operation has no exception for it."""
+        name, done = call.params["deploymentGroupName"], Result(hooksNotCleanedUp=[])
+        try:
+            group = self._groups.get(self._applications.get(call.params["applicationName"]).name, name)
+        except (ApplicationDoesNotExist, DeploymentGroupDoesNotExist):
+            return done
+        if group.owner:
+            raise owned(group.application, group.owner)
+        if active := self._groups.unfinished(group):
+            raise Refused(
+                "InvalidOperationException",
+                f"deployment {active} of deployment group {name} has not ended; stop it, or wait, then delete",
+            )
+        self._groups.delete(group, call.now)
+        return done
+
+    def _config(self, name: str | None, platform: ComputePlatform) -> DeploymentConfig:
+        config = self._catalog.configs.get(name or default_config(platform))
+        check_config(config, platform)
+        return config
+
+    def _check_limit(self, application: Application) -> None:
+        if self._groups.count(application.name) >= MOST:
+            raise Refused(
+                "DeploymentGroupLimitExceededException",
+                f"application {application.name} has {MOST} deployment groups; delete one first",
+            )
+
+    def _check_services(self, declared: dict[str, Any], own: str | None) -> None:
+        """An ECS service belongs to one group of the whole account. *own*: the ID of the group that asks."""
+        for service in declared.get("ecsServices") or ():
+            for group in self._groups.of_platform("ECS"):
+                if group.id != own and service in (group.settings.declared.get("ecsServices") or ()):
+                    raise Refused(
+                        "ECSServiceMappingLimitExceededException",
+                        f"the service {service.get('serviceName')} belongs to {group.application}/{group.name} already",
+                    )

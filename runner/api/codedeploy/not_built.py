@@ -1,0 +1,54 @@
+"""Deployments that would need what this version does not do. They are refused before anything is created."""
+
+from runner.errors import Refused
+from runner.model.application import Group
+
+
+def check_built(group: Group, *, alarms_overridden: bool) -> None:
+    """Raises `Refused` when a deployment to *group* needs more than in-place work on known hosts.
+
+    *alarms_overridden*: the deployment brings its own alarm configuration, which is not enabled.
+    """
+    declared = group.settings.declared
+    style = declared.get("deploymentStyle") or {}
+    if group.platform != "Server":
+        raise _missing("InvalidComputePlatformException", f"computePlatform {group.platform}", "deploy to servers")
+    if style.get("deploymentType") == "BLUE_GREEN":
+        raise _missing("InvalidInputException", "deploymentType BLUE_GREEN on servers", "set IN_PLACE")
+    if style.get("deploymentOption") == "WITH_TRAFFIC_CONTROL":
+        raise _missing(
+            "InvalidLoadBalancerInfoException",
+            "loadBalancerInfo (AWS load balancers)",
+            "set deploymentOption WITHOUT_TRAFFIC_CONTROL; HAProxy can be named in a manifest",
+        )
+    _check_hosts(group)
+    if (declared.get("alarmConfiguration") or {}).get("enabled") and not alarms_overridden:
+        raise _missing(
+            "InvalidAlarmConfigException", "alarmConfiguration", "pass overrideAlarmConfiguration with enabled: false"
+        )
+
+
+def _check_hosts(group: Group) -> None:
+    """What a group has beside hosts of ours finds nothing; where it has nothing else, that is said at once."""
+    if group.settings.tags or group.settings.tag_set:
+        return
+    advice = "give it onPremisesTagSet or onPremisesInstanceTagFilters"
+    if group.settings.declared.get("autoScalingGroups"):
+        raise _missing("InvalidAutoScalingGroupException", "autoScalingGroups", advice)
+    for member in ("ec2TagFilters", "ec2TagSet"):
+        if group.settings.declared.get(member):
+            raise _missing("InvalidInputException", member, advice)
+
+
+def _missing(code: str, setting: str, advice: str) -> Refused:
+    return Refused(code, f"{setting} is not built yet in this version of Penstock; {advice}")
+
+
+def refuse_alarms() -> Refused:
+    return _missing(
+        "InvalidAlarmConfigException", "overrideAlarmConfiguration with enabled: true", "pass enabled: false"
+    )
+
+
+def refuse_restart() -> Refused:
+    return _missing("InvalidInputException", "deploymentMode RESTART", "deploy the revision again (STANDARD)")

@@ -1,0 +1,83 @@
+"""Which path goes where. Bare ASGI: agents wait behind `POST /` by the thousand, and each pays for what stands here."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from runner.errors import WorldError
+from runner.threads import in_thread
+
+Scope: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
+Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Health = Callable[[], dict[str, Any]]
+"""How the runner is: `{"status": "ok", ...}`; blocks on the database, raises `WorldError` when it cannot be read."""
+
+_GREETING = b"Penstock: AWS CodeDeploy's API and its agents' command API, by POST to this address.\nHealth: /healthz\n"
+_READS = ("GET", "HEAD")
+
+
+class Mounts(NamedTuple):
+    """What is served beside health; None is not served. Each is an ASGI application.
+
+    *api*: `POST /`, and `/service/...` of protocols that it refuses. *enrol*: `POST /enrol`. *bundles*: `GET /BUCKET/KEY`.
+    """
+
+    api: App | None = None
+    enrol: App | None = None
+    bundles: App | None = None
+
+
+class Site:
+    """The ASGI application of the listener. What none of *mounts* takes is 404, as JSON."""
+
+    def __init__(self, health: Health, mounts: Mounts = Mounts()) -> None:  # noqa: B008 - a tuple
+        self._health, self._mounts = health, mounts
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._place(scope)(scope, receive, send)  # no coroutine of its own: it would wait as long as a poll
+
+    def _place(self, scope: Scope) -> App:
+        path, reads = scope["path"], scope["method"] in _READS
+        api, enrol, bundles = self._mounts
+        if path == "/healthz" and reads:
+            return self._healthz
+        if api and path == "/":
+            return _greet if reads else api  # the official agent asks for GET / when it starts
+        if api and path.startswith("/service/"):
+            return api
+        if enrol and path == "/enrol":
+            return enrol
+        if bundles and reads and path.find("/", 1) > 1:
+            return bundles
+        return _nothing
+
+    async def _healthz(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        try:
+            status, told = 200, await in_thread(self._health)
+        except WorldError as error:
+            status, told = 503, {"status": "failing", "message": error.message}
+        await answer(send, status, told)
+
+
+async def answer(send: Send, status: int, told: Mapping[str, Any] | bytes, *, close: bool = False) -> None:
+    """Answer *told*: JSON of a mapping, or plain text. *close*: the connection with it."""
+    text = isinstance(told, bytes)
+    body = told if isinstance(told, bytes) else json.dumps(told, separators=(",", ":")).encode()
+    kind = b"text/plain; charset=utf-8" if text else b"application/json"
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _greet(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await answer(send, 200, _GREETING)
+
+
+async def _nothing(scope: Scope, _receive: Receive, send: Send) -> None:
+    unread = scope["method"] not in _READS
+    await answer(send, 404, {"message": f"there is nothing at {scope['method']} {scope['path'][:200]}"}, close=unread)

@@ -1,0 +1,28 @@
+"""One platform over others: each host by its transport."""
+
+from runner.model.command import Command, Outcome
+from runner.model.target import Diagnostics
+from runner.ports import Platform, Report
+
+_NOBODY_LISTENS = "The agent of {host} asks `penstock serve` for its commands, and this process does not listen."
+
+
+class ByTransport:
+    """Implements port `Platform`. *agents*: for hosts whose agent asks; None where nobody listens for agents."""
+
+    def __init__(self, server: Platform, agents: Platform | None) -> None:
+        self._server, self._agents = server, agents
+
+    async def run(self, command: Command, report: Report) -> Outcome:
+        if command.host.transport != "agent":
+            return await self._server.run(command, report)
+        if self._agents is None:
+            message = _NOBODY_LISTENS.format(host=command.host.name)
+            diagnostics = Diagnostics(error_code="UnknownError", message=message)
+            return Outcome(succeeded=False, diagnostics=diagnostics, began=False)
+        return await self._agents.run(command, report)
+
+    async def close(self) -> None:
+        await self._server.close()
+        if self._agents is not None:
+            await self._agents.close()

@@ -1,0 +1,90 @@
+"""What `penstock serve` answers at its address: the wire API, the agents' command API, enrolment, bundles, health."""
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from runner.api.agents import operations as agent_operations
+from runner.api.agents.bundles import Bundles
+from runner.api.agents.enrolment import Enrolment
+from runner.api.awsjson import models
+from runner.api.awsjson.service import Service as WireService
+from runner.api.awsjson.tokens import Tokens
+from runner.api.codedeploy import catalog, deployments
+from runner.api.codedeploy.arns import Arns
+from runner.api.endpoint import Endpoint
+from runner.api.identity.limits import Limits
+from runner.api.identity.verifier import Verifier
+from runner.api.listener import listener
+from runner.api.site import Health, Mounts, Site
+from runner.config import Config, Listening
+from runner.platforms.agents.bundles import BundlesOfHosts
+from runner.platforms.agents.desk import Desk
+from runner.platforms.agents.identifiers import Place
+from runner.platforms.agents.platform import AgentPlatform
+from runner.platforms.agents.signing import SigningKey
+from runner.platforms.agents.specifications import SignedSpecifications
+from runner.ports import Clock
+from runner.service import Service
+from runner.store.store import Store
+
+Work = Coroutine[Any, Any, None]
+
+
+class FrontDoor:
+    """Where clients and agents are served. *agents*: the platform of hosts whose agent asks here."""
+
+    def __init__(self, config: Config, folder: Path, store: Store, service: Service, clock: Clock) -> None:
+        self._config, self._store, self._service, self._clock = config, store, service, clock
+        self._key = SigningKey.of(folder, clock())
+        self._desk = Desk(
+            store.host_commands,
+            SignedSpecifications(store.job, self._key, config.executor),
+            clock,
+            timeouts=config.agents,
+            place=Place(config.api.region, config.api.account_id),
+            registered=store.catalog.instances.arns_of,
+        )
+        self._verifier = Verifier(store.keys, clock)
+        self.agents = AgentPlatform(self._desk)
+
+    def work(self, listening: Listening, health: Health, ready: Callable[[str], None]) -> list[Work]:
+        """What must run all the time."""
+        site = Site(health, self._mounts())
+        return [
+            self._desk.run(),
+            self._verifier.run(),
+            listener(listening, site, ready, stopping=self._desk.close),
+        ]
+
+    def drain(self) -> None:
+        """Hand out no more commands."""
+        self._desk.drain()
+
+    def _mounts(self) -> Mounts:
+        enrolment = Enrolment(self._store.keys, self._key, self._config.api.region, self._clock)
+        bundles = Bundles(BundlesOfHosts(self._store.host_commands, self._store.job), self._verifier)
+        return Mounts(api=self._endpoint(), enrol=enrolment, bundles=bundles)
+
+    def _endpoint(self) -> Endpoint:
+        agents = agent_operations.operations(self._desk)
+        services = (
+            WireService("CodeDeploy_20141006", "codedeploy", models.codedeploy, self._codedeploy()),
+            WireService("CodeDeployCommandService_v20141006", "codedeploy-commands", models.commands, agents),
+            WireService("CodeDeployCommandService", "codedeploy-commands-secure", models.commands_secure, agents),
+        )
+        return Endpoint(
+            services,
+            identity=self._verifier,
+            limits=Limits(self._config.api.rate, self._config.api.burst),
+            answers=self._store.answers,
+            tokens=Tokens(self._store.keys.derived("next tokens")),
+            clock=self._clock,
+        )
+
+    def _codedeploy(self) -> dict[str, Any]:
+        arns = Arns(self._config.api.region, self._config.api.account_id)
+        return {
+            **catalog.operations(self._store.catalog, lambda: self._config.hosts, arns),
+            **deployments.operations(self._service, self._store.wire, self._store.catalog, arns),
+        }

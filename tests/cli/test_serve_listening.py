@@ -1,0 +1,41 @@
+"""`penstock serve` and where it listens: what is said at the start."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from listening import make_certificate
+
+
+def serve(folder: Path, config: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """`penstock serve` of a configuration with which it must not run."""
+    (folder / "penstock.toml").write_text(config)
+    command = [sys.executable, "-m", "runner", "--state", str(folder / "state"), "serve", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "said"),
+    [
+        ('listen = "0.0.0.0:0"', [], "open to other machines"),
+        ("", ["--listen", "0.0.0.0:0"], "open to other machines"),
+        ("", ["--listen", "127.0.0.1:0", "--tls-certificate", "c.pem"], "--tls-private-key go together"),
+        ("", ["--listen", "127.0.0.1:0", "--tls-certificate", "c.pem", "--tls-private-key", "k.pem"], "cannot be read"),
+        ('listen = "127.0.0.1:0"\n[tls]\ncertificate = "c.pem"', [], "private_key"),
+    ],
+)
+def test_what_must_not_be_served_is_refused_with_what_to_do(
+    tmp_path: Path, config: str, options: list[str], said: str
+) -> None:
+    done = serve(tmp_path, config, *options)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_paths_of_the_configuration_start_at_its_folder(tmp_path: Path) -> None:
+    make_certificate(tmp_path / "tls", days=(-3, -2))
+    config = 'listen = "0.0.0.0:0"\n[tls]\ncertificate = "tls/certificate.pem"\nprivate_key = "tls/key.pem"'
+    done = serve(tmp_path, config)
+    assert f"{tmp_path}/tls/certificate.pem expired" in done.stderr

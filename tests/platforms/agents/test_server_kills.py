@@ -1,0 +1,84 @@
+"""The control side is killed with -9 at random moments of deployments to agents; each event runs once all the same."""
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import agent_rig as rig_module
+from agent_rig import ARN, Deployments
+from host_cases import EVENTS, appspec
+from official_agent import OfficialAgent
+
+KILLS = 4
+
+
+class ServerProcess:
+    def __init__(self, folder: Path, *hosts: str) -> None:
+        self._folder, self._hosts = folder, hosts
+        self.address = "127.0.0.1:0"
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(rig_module.__file__),
+            str(self._folder),
+            self.address,
+            *self._hosts,
+            stdout=subprocess.PIPE,
+            env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
+        )
+        assert self._process.stdout is not None
+        async with asyncio.timeout(60):
+            self.address = (await self._process.stdout.readline()).decode().strip()
+        assert self.address, "the server did not start"
+
+    async def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+        await self._process.wait()
+
+
+async def test_a_server_that_is_killed_over_and_over_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
+    chance = random.Random(4)
+    world = Deployments(tmp_path / "world")
+    server = ServerProcess(tmp_path / "world", "web-1", "web-2")
+    await server.start()
+    # the SDK gives up after 2.1 s in all; these do after 6.3, as some machines take long to start a server
+    agents = [
+        OfficialAgent(
+            f"http://{server.address}",
+            tmp_path / host,
+            key=world.key(host),
+            identifier=f"{ARN}{host}",
+            retry_pace=3,
+        )
+        for host in ("web-1", "web-2")
+    ]
+    try:
+        for agent in agents:
+            await asyncio.to_thread(agent.start)
+        made = [world.begin({"a.txt": f"{number}"}, appspec(), name=f"group-{number}") for number in range(6)]
+        for _ in range(KILLS):
+            await asyncio.sleep(chance.uniform(0.02, 0.4))
+            await server.kill()
+            await server.start()
+        for deployment in made:
+            ended = await world.ended(deployment, within=90)
+            assert ended.status == "Succeeded", _told(world, deployment)
+    finally:
+        for agent in agents:
+            agent.die()
+        await server.kill()
+        for agent in agents:
+            await asyncio.to_thread(agent.stop)
+        world.store.close()
+    for agent in agents:
+        assert sorted(agent.executed) == sorted((event, deployment) for event in EVENTS for deployment in made)
+
+
+def _told(world: Deployments, deployment: str) -> Any:
+    return [(each.kind, each.target, each.lifecycle_event, each.details) for each in world.store.journal(deployment)]
