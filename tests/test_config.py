@@ -13,6 +13,7 @@ from runner import config
 from runner.config import Config, Credentials, NotifierConfig, RepositoryConfig, Tls, check, load, secret
 from runner.errors import InvalidFiles, UserError
 from runner.model.executor import ExecutorSettings
+from runner.model.host_command import AgentTimeouts
 from runner.model.target import Host, Ssh
 
 
@@ -442,3 +443,16 @@ def test_how_to_listen_is_read_and_files_of_tls_start_at_its_folder(write, tmp_p
 )
 def test_mistakes_about_listening_are_clear(write, text, message):
     assert messages(write(text)) == [message]
+
+
+def test_how_long_agents_may_take_is_read_and_has_defaults(write):
+    minutes = dt.timedelta(minutes=1)
+    assert load(None).agents == AgentTimeouts(start=5 * minutes, event=60 * minutes, heartbeat=3 * minutes)
+    text = '[agents]\nstart_timeout = "10m"\nevent_timeout = "2h"\nheartbeat_timeout = "90s"\n'
+    assert load(write(text)).agents == AgentTimeouts(start=10 * minutes, event=120 * minutes, heartbeat=1.5 * minutes)
+
+
+@pytest.mark.parametrize("value", ['"0s"', '"soon"', "5", '""'])
+def test_agents_without_time_are_a_mistake(write, value):
+    (message,) = messages(write(f"[agents]\nheartbeat_timeout = {value}\n"))
+    assert "agents.heartbeat_timeout" in message

@@ -88,10 +88,10 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._wire.closing:
+        if self._wire.is_closing():
             return  # what comes after the last answer
         super().data_received(data)
-        if self._wire.closing:
+        if self._wire.is_closing():
             return  # it was no HTTP
         if self._in_head:
             self._expect_head()  # most heads come in one piece, and need no timer

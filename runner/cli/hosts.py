@@ -4,8 +4,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
+    from runner.model.host_command import AgentContact
     from runner.model.target import Host, HostKey
 
 DESCRIPTION = """\
@@ -36,7 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     with opened(arguments) as runner:
         if arguments.what == "list":
-            _list(arguments, _chosen(runner.hosts(), arguments.names) if arguments.names else runner.hosts())
+            hosts = _chosen(runner.hosts(), arguments.names) if arguments.names else runner.hosts()
+            with_agents = any(host.transport == "agent" for host in hosts)
+            contacts = runner.store.host_commands.contacts() if with_agents else []
+            _list(arguments, hosts, {contact.host: contact for contact in contacts})
             return exits.FINE
         if not arguments.names:
             raise UserError("name the host to trust: penstock hosts trust NAME; `penstock hosts` lists them")
@@ -62,22 +67,42 @@ def _chosen(hosts: "Sequence[Host]", names: "Sequence[str]") -> "list[Host]":
     return [known[name] for name in names]
 
 
-def _list(arguments: argparse.Namespace, hosts: "Sequence[Host]") -> None:
+def _list(arguments: argparse.Namespace, hosts: "Sequence[Host]", contacts: "Mapping[str, AgentContact]") -> None:
+    """*contacts*: when agents were last heard of, by host."""
     from runner.model.value import to_json
 
     if arguments.output == "json":
-        print(to_json(hosts))
+        print(to_json([_as_json(host, contacts.get(host.name)) for host in hosts]))
     elif hosts:
         from runner.cli.screen import console, table
 
-        table(console(), ("NAME", "TRANSPORT", "ADDRESS", "TAGS"), [_row(host) for host in hosts])
+        rows = [_row(host, contacts.get(host.name)) for host in hosts]
+        table(console(), ("NAME", "TRANSPORT", "ADDRESS", "TAGS"), rows)
     else:
         print("no hosts are configured")
 
 
-def _row(host: "Host") -> tuple[str, str, str, str]:
+def _as_json(host: "Host", contact: "AgentContact | None") -> "dict[str, Any]":
+    import json
+
+    from runner.model.value import to_json
+
+    known: dict[str, Any] = json.loads(to_json(host))
+    return known | ({"agent": json.loads(to_json(contact))} if contact else {})
+
+
+def _row(host: "Host", contact: "AgentContact | None") -> tuple[str, str, str, str]:
     tags = " ".join(f"{key}={value}" if value else key for key, value in sorted(host.tags.items()))
-    return host.name, host.transport, _address(host), tags
+    return host.name, host.transport, _contact(contact) if host.transport == "agent" else _address(host), tags
+
+
+def _contact(contact: "AgentContact | None") -> str:
+    """In the place of an address: an agent has none, it asks."""
+    import datetime as dt
+
+    from runner.cli.words import ago
+
+    return f"last contact {ago(contact.at, dt.datetime.now(dt.UTC))}" if contact else "no contact yet"
 
 
 def _address(host: "Host") -> str:

@@ -94,6 +94,8 @@ class Sources(Protocol):
     def fetch(self, revision: Revision) -> Bundle:
         """Bring the revision into the cache, checked against its pin, and checked to be a harmless, sound archive.
 
+        One without a pin is pinned first.
+
         Raises `InvalidRevision` when the object changed or the archive is corrupt or hostile, `WorldError`.
         """
         ...

@@ -74,7 +74,9 @@ class HostCommandStore(Protocol):
         """Those without an outcome whose deployment is under way, the oldest first."""
         ...
 
-    def find(self, key: CommandKey) -> HostCommand | None: ...
+    def find(self, keys: Sequence[CommandKey]) -> dict[CommandKey, HostCommand]:
+        """Those of *keys* that are known."""
+        ...
 
     def save(self, commands: Sequence[HostCommand], contacts: Sequence[AgentContact]) -> None:
         """Keep all of them, each in place of what was known under its key. Contacts never go back in time."""

@@ -95,14 +95,13 @@ class AllSources:
     def _fetch_s3(self, revision: S3Revision) -> Bundle:
         if revision.bundle_type == "YAML" or revision.bundle_type == "JSON":
             raise InvalidRevision(f"{revision.label} is an AppSpec for Lambda or ECS, no bundle for servers")
-        if revision.etag is None:
-            revision = self._objects.pin(revision)
-        key = f"{revision.label}#{revision.etag}#{revision.bundle_type}"
+        kind = revision.bundle_type
+        exact = revision if revision.etag else self._objects.pin(revision)
         return self._bundles.get(
-            key,
-            revision.bundle_type,
-            lambda incoming: self._objects.download(revision, incoming),
-            label=revision.label,
+            f"{exact.label}#{exact.etag}#{kind}",
+            kind,
+            lambda incoming: self._objects.download(exact, incoming),
+            label=exact.label,
         )
 
     @cached_property

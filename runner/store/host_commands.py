@@ -13,6 +13,7 @@ from runner.store.database import Database
 from runner.store.tables import agents, deployments, host_commands
 
 _UNDER_WAY = (DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
+_AT_ONCE = 200  # rows asked for by name, below the limit of parameters of one statement
 _OPEN = ("Pending", "InProgress")
 
 
@@ -33,12 +34,15 @@ class HostCommands:
         with self._db.read() as tx:
             return [_command(row) for row in tx.execute(query)]
 
-    def find(self, key: CommandKey) -> HostCommand | None:
+    def find(self, keys: Sequence[CommandKey]) -> dict[CommandKey, HostCommand]:
         c = host_commands.c
-        same = sa.tuple_(c.deployment_id, c.target, c.event, c.attempt) == key
+        key = sa.tuple_(c.deployment_id, c.target, c.event, c.attempt)
+        found = []
         with self._db.read() as tx:
-            row = tx.execute(sa.select(host_commands).where(same)).first()
-        return _command(row) if row else None
+            for start in range(0, len(keys), _AT_ONCE):
+                some = key.in_(keys[start : start + _AT_ONCE])
+                found += [_command(row) for row in tx.execute(sa.select(host_commands).where(some))]
+        return {command.key: command for command in found}
 
     def save(self, commands: Sequence[HostCommand], contacts: Sequence[AgentContact]) -> None:
         with self._db.write() as tx:
@@ -73,8 +77,8 @@ def _replace(tx: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> 
 def _keep(tx: sa.Connection, contacts: Sequence[AgentContact]) -> None:
     names = [contact.host for contact in contacts]
     known: dict[str, Any] = {}
-    for start in range(0, len(names), 500):  # below the limit of parameters of one statement
-        some = agents.c.host.in_(names[start : start + 500])
+    for start in range(0, len(names), _AT_ONCE):
+        some = agents.c.host.in_(names[start : start + _AT_ONCE])
         known |= {row.host: row.last_contact_at for row in tx.execute(sa.select(agents).where(some))}
     later = [each for each in contacts if each.host not in known or known[each.host] < each.at]
     rows = [

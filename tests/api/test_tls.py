@@ -1,6 +1,8 @@
 """TLS of the listener: what clients see, and what is said about wrong files."""
 
+import contextlib
 import ssl
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,16 @@ def test_a_file_that_holds_something_else_is_refused(files: Tls, which: str, con
     Path(getattr(files, which)).write_bytes(content)
     with pytest.raises(UserError, match=r"^\[tls\] "):
         tls_context(files)
+
+
+async def test_a_connection_that_waits_takes_little_memory(files: Tls) -> None:
+    trust = trusting(files)
+    async with listening(tls=files) as address, contextlib.AsyncExitStack() as stack:
+        await (await stack.enter_async_context(client(address, trust))).ask("GET /healthz")
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
+        for _ in range(20):
+            one = await stack.enter_async_context(client(address, trust))
+            assert (await one.ask("GET /healthz"))[0] == 200
+        in_use, _ = tracemalloc.get_traced_memory()
+        assert in_use / 20 < 150_000  # both ends of it; asyncio's own buffers alone would be half a megabyte

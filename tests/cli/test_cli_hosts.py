@@ -1,5 +1,6 @@
 """`penstock hosts`: what there is, and getting to know the SSH keys of hosts, by real servers."""
 
+import datetime as dt
 import io
 import stat
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from cli_cases import Penstock
 from sshd import Sshd, new_key, sshd
 
 from runner.cli import exits
+from runner.model.host_command import AgentContact
 from runner.platforms.server.ssh.known_hosts import fingerprint
 
 
@@ -54,6 +56,25 @@ def test_hosts_are_listed(penstock: Penstock, server: Sshd) -> None:
     listed = penstock("hosts", "--output", "json").json
     assert [host["name"] for host in listed] == ["web-1", "here"]
     assert listed[0]["ssh"]["address"] == "127.0.0.1"
+
+
+def test_hosts_with_an_agent_are_listed_with_their_last_contact(penstock: Penstock) -> None:
+    from runner.wiring import open_runner
+
+    file = penstock.here / "penstock.toml"
+    file.write_text('[hosts.quiet]\ntransport = "agent"\n[hosts.web-1]\ntransport = "agent"\ntags = {app = "shop"}\n')
+    runner = open_runner(config=file, state=penstock.state)
+    at = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2, minutes=5, seconds=10)
+    runner.store.host_commands.save([], [AgentContact(host="web-1", at=at, version="penstock/1", identifier="web-1")])
+    runner.close()
+    assert penstock("hosts").out.splitlines() == [
+        "NAME   TRANSPORT  ADDRESS                TAGS",
+        "quiet  agent      no contact yet",
+        "web-1  agent      last contact 2h5m ago  app=shop",
+    ]
+    listed = {host["name"]: host for host in penstock("hosts", "--output", "json").json}
+    assert "agent" not in listed["quiet"]
+    assert listed["web-1"]["agent"]["version"] == "penstock/1"
 
 
 def test_no_hosts_are_said(penstock: Penstock) -> None:

@@ -172,6 +172,7 @@ def test_an_object_without_a_pin_is_what_it_is_now(world: World) -> None:
     pinned = world.sources.pin(bare)
     assert pinned == S3Revision(bucket=BUCKET, key=KEY, bundle_type="tgz", etag=etag)
     assert world.sources.pin(pinned) == pinned
+    assert world.sources.fetch(bare) == world.sources.fetch(pinned)
     assert world.sources.read(world.sources.fetch(pinned), "appspec.yml") == APPSPEC["appspec.yml"]
 
 

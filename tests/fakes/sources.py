@@ -70,6 +70,7 @@ class FakeSources:
     def fetch(self, revision: Revision) -> Bundle:
         if not isinstance(revision, GitRevision | S3Revision):
             raise InvalidRevision(f"{revision.label} is no bundle for servers")
+        revision = self.pin(revision)
         name = f"{revision.label}#{revision.root if isinstance(revision, GitRevision) else revision.etag}"
         if name not in self._cached:
             files = self._git_files(revision) if isinstance(revision, GitRevision) else self._s3_files(revision)

@@ -23,7 +23,7 @@ def command(deployment: str, event: str = "Install", host: str = "web-1", **of_c
 def test_a_command_is_found_as_it_was_saved_last(world: World) -> None:
     store, (deployment, *_) = world.store.host_commands, world.push("a")
     made = command(deployment)
-    assert store.find(made.key) is None
+    assert store.find([made.key]) == {}
     store.save([made], [])
     outcome = Outcome(succeeded=False, diagnostics=Diagnostics(error_code="ScriptFailed", message="ü"), began=False)
     ended = command(
@@ -38,8 +38,7 @@ def test_a_command_is_found_as_it_was_saved_last(world: World) -> None:
     )
     other = command(deployment, "AfterInstall")
     store.save([ended, other], [])
-    assert store.find(made.key) == ended
-    assert store.find(other.key) == other
+    assert store.find([made.key, other.key, ("d-X", "h", "Install", 1)]) == {made.key: ended, other.key: other}
 
 
 def test_unfinished_are_the_commands_without_end_of_deployments_under_way(world: World) -> None:

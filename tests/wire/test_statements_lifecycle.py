@@ -90,7 +90,7 @@ def test_statement_35_a_script_past_its_time_is_ended_with_its_children_and_the_
     group, child, second = world.group("s35", "one"), tmp_path / "child", tmp_path / "second"
     spec = (
         "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n"
-        "    - {location: slow.sh, timeout: 1}\n    - {location: next.sh, timeout: 60}\n"
+        "    - {location: slow.sh, timeout: 2}\n    - {location: next.sh, timeout: 60}\n"
     )
     slow = f'#!/bin/sh\nsleep 300 &\necho $! > "{child}.new"\nmv "{child}.new" "{child}"\nwait\n'
     files = {"appspec.yml": spec, "slow.sh": slow, "next.sh": f'#!/bin/sh\ntouch "{second}"\n'}
@@ -100,6 +100,7 @@ def test_statement_35_a_script_past_its_time_is_ended_with_its_children_and_the_
     assert (event["diagnostics"]["errorCode"], event["diagnostics"]["scriptName"]) == ("ScriptTimedOut", "slow.sh")
     assert statuses(world, ended["deploymentId"]) == [*["Succeeded"] * 4, "Failed", "Skipped", "Skipped"]
     assert not second.exists()
+    assert child.exists(), "the machine is too slow to begin a script within 2 s"
     world.until(lambda: not is_running(int(child.read_text())))
 
 

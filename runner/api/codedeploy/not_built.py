@@ -29,10 +29,8 @@ def check_built(group: Group, *, alarms_overridden: bool) -> None:
 
 
 def _check_hosts(group: Group) -> None:
-    """What a group has beside hosts of ours finds nothing; where it has nothing else, that is said at once."""
-    if group.settings.tags or group.settings.tag_set:
-        return
-    advice = "give it onPremisesTagSet or onPremisesInstanceTagFilters"
+    """Hosts that a group has in EC2 would be left out without a word."""
+    advice = "name its hosts by onPremisesTagSet or onPremisesInstanceTagFilters alone"
     if group.settings.declared.get("autoScalingGroups"):
         raise _missing("InvalidAutoScalingGroupException", "autoScalingGroups", advice)
     for member in ("ec2TagFilters", "ec2TagSet"):

@@ -40,6 +40,7 @@ from runner.ports.agents import Caller, Handed, HostCommandStore, Received
 HOLD = 59.5  # seconds that a poll is held; agents give up after 80, and the real service answers after 60
 LOST_AFTER = dt.timedelta(seconds=20)  # without a word about what was handed out: its answer never arrived
 TICK = 0.5  # seconds
+ENDED_AT_ONCE, PAUSE_BETWEEN = 20, 0.02  # polls, seconds: 10,000 that began together end within 10 s
 WRITE_CONTACTS = 10.0  # seconds
 
 Registered = Callable[[str], Collection[str]]
@@ -86,9 +87,11 @@ class Desk:
         """Keep time until cancelled: polls end, commands that take too long end, contacts are written."""
         self._serving_since = self._clock()
         await self._load()
+        ending = asyncio.create_task(self._end_polls())
         try:
             await self._keep_time()
         finally:
+            ending.cancel()
             self._draining = True
             self.close()
             self._write_contacts()
@@ -106,7 +109,7 @@ class Desk:
     def close(self) -> None:
         """Answer all polls, empty: their agents ask the next server."""
         self._closed = True
-        self._polls.end_old(all_of_them=True)
+        self._polls.end_all()
 
     # For the platform.
 
@@ -291,11 +294,16 @@ class Desk:
                 self._cards.queue(card)
         self._loaded.set()
 
+    async def _end_polls(self) -> None:
+        """A few at a time: thousands that end at once come back at once, and whoever has work waits behind them."""
+        while True:
+            more = self._polls.end_old(ENDED_AT_ONCE)
+            await asyncio.sleep(PAUSE_BETWEEN if more else self._tick)
+
     async def _keep_time(self) -> None:
         loop = asyncio.get_running_loop()
         write_at = loop.time() + WRITE_CONTACTS
         while True:
-            self._polls.end_old()
             for card in self._cards:
                 self._look(card)
             if loop.time() >= write_at:

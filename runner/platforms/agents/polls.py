@@ -42,11 +42,20 @@ class Polls(Generic[T]):
                 return True
         return False
 
-    def end_old(self, *, all_of_them: bool = False) -> None:
-        """End those that have been held long enough."""
-        now = asyncio.get_running_loop().time()
+    def end_old(self, most: int) -> bool:
+        """End those that have been held long enough, *most* at a time. Returns whether there may be more."""
+        now, ended = asyncio.get_running_loop().time(), 0
         for poll, until in self._until.items():
-            if until > now and not all_of_them:
-                return
+            if until > now:
+                return False
+            if ended == most:
+                return True
+            if not poll.done():
+                poll.set_result(None)
+                ended += 1
+        return False
+
+    def end_all(self) -> None:
+        for poll in self._until:
             if not poll.done():
                 poll.set_result(None)

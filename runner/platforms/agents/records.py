@@ -1,9 +1,9 @@
-"""Makes what happens to commands durable: whatever comes together is written in one transaction."""
+"""Makes what happens to commands durable: what comes together is written, and looked up, in one transaction."""
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from runner.errors import WorldError
 from runner.log import get_logger
@@ -25,6 +25,7 @@ class Records:
         self._store = store
         self._waiting: _Rows = {}
         self._under_way: _Rows = {}
+        self._asked: dict[CommandKey, asyncio.Future[HostCommand | None]] = {}
         self._contacts: dict[str, AgentContact] = {}
         self._writing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="agents")
@@ -36,7 +37,12 @@ class Records:
         return await self._blocking(self._store.contacts)
 
     async def find(self, key: CommandKey) -> HostCommand | None:
-        return await self._blocking(lambda: self._store.find(key))
+        """What is recorded under *key*; those who ask meanwhile are answered together."""
+        if key not in self._asked:
+            self._asked[key] = asyncio.get_running_loop().create_future()
+            self._asked[key].add_done_callback(_looked_at)
+            self._begin()
+        return await asyncio.shield(self._asked[key])
 
     def save(self, command: HostCommand) -> asyncio.Future[None]:
         """Write *command*, in place of what waits to be written of it. The future is done when it is durable.
@@ -78,14 +84,29 @@ class Records:
 
     async def _write(self) -> None:
         try:
-            while self._waiting or self._contacts:
+            while self._waiting or self._contacts or self._asked:
+                await self._find_all()
                 rows, self._waiting = self._waiting, {}
                 contacts, self._contacts = self._contacts, {}
                 self._under_way = rows
-                await self._write_batch(rows, contacts)
+                if rows or contacts:
+                    await self._write_batch(rows, contacts)
                 self._under_way = {}
         finally:
             self._writing = None
+
+    async def _find_all(self) -> None:
+        asked, self._asked = self._asked, {}
+        if not asked:
+            return
+        try:
+            found = await self._blocking(lambda: self._store.find(list(asked)))
+        except Exception as error:  # noqa: BLE001 - whoever asked learns it
+            for answer in asked.values():
+                answer.set_exception(error)
+        else:
+            for key, answer in asked.items():
+                answer.set_result(found.get(key))
 
     async def _write_batch(self, rows: _Rows, contacts: dict[str, AgentContact]) -> None:
         while True:
@@ -126,7 +147,7 @@ def _settle(rows: _Rows, error: Exception | None = None) -> None:
             durable.set_exception(error)
 
 
-def _looked_at(durable: asyncio.Future[None]) -> None:
+def _looked_at(durable: asyncio.Future[Any]) -> None:
     """An error that nobody waits for is no news: it was logged."""
     if not durable.cancelled():
         durable.exception()
