@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner import config
+from runner import config, schema
 from runner.config import Config, Credentials, NotifierConfig, RepositoryConfig, Tls, check, load, secret
 from runner.errors import InvalidFiles, UserError
 from runner.model.executor import ExecutorSettings
@@ -295,7 +295,7 @@ def test_importing_the_configuration_is_light():
 
 
 def test_what_is_not_built_is_not_in_the_schema():
-    known = config.schema.load("config")
+    known = schema.load("config")
     assert not config.NOT_BUILT[""] & known["properties"].keys()
     watched = known["$defs"]["repository"]["properties"]["watch"]["enum"]
     assert not config.NOT_BUILT["repositories.*.watch"] & set(watched)

@@ -1,7 +1,7 @@
 """One deployment, told to an engineer at 3 a.m.: what happened, where, in which script, and what to do now."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -31,9 +31,17 @@ _GAP = 2  # columns, between those of a table
 
 
 def show(
-    out: "Console", described: Description, rollback: Deployment | None, said: Callable[[str], str], now: dt.datetime
+    out: "Console",
+    described: Description,
+    rollback: Deployment | None,
+    said: Callable[[str], str],
+    now: dt.datetime,
+    awaited: Mapping[str, str],
 ) -> None:
-    """Print it all. *rollback*: the deployment that rolls this one back. *said*: a target to what its scripts printed."""
+    """Print it all. *rollback*: the deployment that rolls this one back. *said*: a target to what its scripts printed.
+
+    *awaited*: targets whose agent has not taken up its event, to what is known of the agent.
+    """
     deployment = described.deployment
     _header(out, deployment)
     _outcome(out, deployment, rollback)
@@ -42,6 +50,8 @@ def show(
         _targets(out, described.targets, now)
     for target, event in _running(described)[:RUNNING_SHOWN]:
         _in_flight(out, target, event, said(target.id), now)
+        if target.id in awaited:
+            line(out, f"  {awaited[target.id]}")
     for target in described.targets:
         for event in target.lifecycle_events:
             if event.status is EventStatus.FAILED or (event.status is EventStatus.SKIPPED and event.diagnostics):

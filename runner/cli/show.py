@@ -35,9 +35,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.output == "json":
             print(to_json(described))
         else:
+            from runner.cli.awaited import awaited_agents
             from runner.cli.description import show
             from runner.cli.screen import console
 
+            now = dt.datetime.now(dt.UTC)
             rollback = described.deployment.rollback
             other = rollback and rollback.rollback_deployment_id
             show(
@@ -45,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
                 described,
                 runner.store.deployment(other) if other else None,
                 partial(runner.logs.read, deployment_id),
-                dt.datetime.now(dt.UTC),
+                now,
+                awaited_agents(runner.store, described, now),
             )
     return exits.FINE

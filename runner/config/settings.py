@@ -1,0 +1,110 @@
+"""The configuration as values. Secrets are references; see `runner.config.secrets`."""
+
+import datetime as dt
+from typing import Literal
+
+from runner.model.executor import ExecutorSettings
+from runner.model.host_command import AgentTimeouts
+from runner.model.target import Host
+from runner.model.value import Value
+
+
+class Credentials(Value, frozen=True, kw_only=True):
+    """How to reach a private repository. *password* and *private_key_passphrase* are secret references."""
+
+    username: str | None = None
+    password: str | None = None
+    private_key: str | None = None  # path of a key file
+    private_key_passphrase: str | None = None
+
+
+class RepositoryConfig(Value, frozen=True, kw_only=True):
+    """One repository to watch. *branches* and *tags* are globs; a ref that matches none is not looked at.
+
+    *watch*: `poll` asks the remote every *interval*; `files` waits for the file system of a local repository.
+    *ca_file*: certificates to trust for https beside the system's. *github*: `OWNER/NAME`, for a mirror of a repository
+    on GitHub: revisions that name that one are taken from here.
+    """
+
+    name: str
+    url: str
+    github: str | None = None
+    watch: Literal["poll", "files"] = "poll"
+    branches: tuple[str, ...] = ("main", "master")
+    tags: tuple[str, ...] = ()
+    interval: dt.timedelta = dt.timedelta(seconds=60)
+    credentials: Credentials | None = None
+    ca_file: str | None = None
+
+
+class NotifierConfig(Value, frozen=True, kw_only=True):
+    """A webhook that manifests name as `webhook:NAME`. *secret* is a reference; bodies are signed with it."""
+
+    name: str
+    url: str
+    secret: str | None = None
+
+
+class LoadBalancerConfig(Value, frozen=True, kw_only=True):
+    """A load balancer that manifests name. *addresses* of its runtime API: paths of sockets, and HOST:PORT; all are told.
+
+    *servers*: host to its name in the balancer, where that is another. *drain_timeout*: how long sessions may take to end;
+    then *on_drain_timeout* says whether the host's deployment fails. *up_timeout*: how long a host may take to be up again.
+    """
+
+    name: str
+    type: Literal["haproxy"]
+    addresses: tuple[str, ...]
+    servers: dict[str, str] = {}
+    drain_timeout: dt.timedelta = dt.timedelta(seconds=60)
+    on_drain_timeout: Literal["continue", "fail"] = "continue"
+    up_timeout: dt.timedelta = dt.timedelta(seconds=60)
+
+
+class ApiConfig(Value, frozen=True, kw_only=True):
+    """The wire API. *region* and *account_id* (12 digits) are what its ARNs carry.
+
+    *key_file*: what the secrets of access keys are encrypted with; None: `keys.key` in the state folder. *rate*: requests a
+    second of one access key; *burst*: as many at once.
+    """
+
+    region: str = "us-east-1"
+    account_id: str = "000000000000"
+    key_file: str | None = None
+    rate: int = 50
+    burst: int = 200
+
+
+class Tls(Value, frozen=True, kw_only=True):
+    """Paths of PEM files: *certificate* with its chain, and its *private_key*, without a passphrase."""
+
+    certificate: str
+    private_key: str
+
+
+class Listening(Value, frozen=True, kw_only=True):
+    """How `penstock serve` listens. *address*: HOST:PORT. *without_tls*: also where other machines can reach it."""
+
+    address: str
+    tls: Tls | None = None
+    without_tls: bool = False
+    max_connections: int = 12_000
+
+
+class Config(Value, frozen=True, kw_only=True):
+    """Everything of `penstock.toml`. *template_environment*: variable names that manifests may read as `env.NAME`."""
+
+    file: str | None = None
+    repositories: tuple[RepositoryConfig, ...] = ()
+    hosts: tuple[Host, ...] = ()
+    load_balancers: tuple[LoadBalancerConfig, ...] = ()
+    notifiers: tuple[NotifierConfig, ...] = ()
+    listen: str | None = None  # HOST:PORT
+    tls: Tls | None = None
+    listen_without_tls: bool = False
+    max_connections: int = 12_000
+    template_environment: tuple[str, ...] = ()
+    executor: ExecutorSettings = ExecutorSettings()
+    api: ApiConfig = ApiConfig()
+    agents: AgentTimeouts = AgentTimeouts()
+    keep_bundles: int = 20  # bundles kept in the cache beside those in use
