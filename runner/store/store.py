@@ -27,7 +27,6 @@ from runner.model.target import EventStatus, Host, InstanceHealth, Target, Targe
 from runner.model.value import from_json
 from runner.model.work import Action, Advance, Prepare, Result, RunEvent, Wish
 from runner.plan.lifecycle import Pipeline
-from runner.ports import Message
 from runner.store import changes, creating, reading
 from runner.store import tables as t
 from runner.store.advance import Stock, advance, run_event
@@ -38,6 +37,7 @@ from runner.store.ending import last_successful
 from runner.store.host_commands import HostCommands
 from runner.store.keys import Keys
 from runner.store.ledger import Ledger
+from runner.store.outbox import Outbox
 from runner.store.sealing import Seal
 from runner.store.wire import WireDeployments
 
@@ -52,13 +52,14 @@ class Store:
 
     def __init__(self, folder: Path, pipeline: Pipeline, key_file: Path | None = None) -> None:
         self._db = Database(folder)
+        self.outbox = Outbox(self._db)
         self.keys = Keys(self._db, Seal(key_file or folder / "keys.key"))
         self.answers = Answers(self._db)
         self.catalog = Catalog(self._db)
         self.wire = WireDeployments(self._db, pipeline)
+        self.host_commands = HostCommands(self._db)
         self._pipeline = pipeline
         self._events: dict[str, tuple[str, ...]] = {}
-        self.host_commands = HostCommands(self._db)
 
     def version(self) -> int:
         """Changes whenever anybody, in any process, has written."""
@@ -391,34 +392,6 @@ class Store:
                 undelivered=tx.execute(sa.select(sa.func.count()).where(o.status != "Sent")).scalar_one(),
             )
 
-    # The outbox.
-
-    def due_messages(self, now: dt.datetime, limit: int) -> list[Message]:
-        """The oldest message to each destination, where its time has come; oldest first."""
-        o = t.outbox.c
-        query = sa.select(o.id, o.to, o.event, o.subject, o.body, o.created_at)
-        with self._db.read() as tx:
-            rows = tx.execute(query.where(_is_head(), o.next_attempt_at <= now).order_by(o.id).limit(limit))
-            return [Message(**row._mapping) for row in rows]
-
-    def next_message_at(self) -> dt.datetime | None:
-        with self._db.read() as tx:
-            return tx.execute(sa.select(sa.func.min(t.outbox.c.next_attempt_at)).where(_is_head())).scalar()
-
-    def message_sent(self, message_id: int, at: dt.datetime) -> None:
-        same = t.outbox.c.id == message_id
-        with self._db.write() as tx:
-            tx.execute(t.outbox.update().where(same).values(status="Sent", sent_at=at, next_attempt_at=None))
-
-    def message_failed(self, message_id: int, error: str, retry_at: dt.datetime | None) -> None:
-        """Try again at *retry_at*; None: given up, and kept with its error."""
-        o = t.outbox.c
-        values = {"last_error": error, "attempts": o.attempts + 1, "next_attempt_at": retry_at}
-        if retry_at is None:
-            values["status"] = "Failed"
-        with self._db.write() as tx:
-            tx.execute(t.outbox.update().where(o.id == message_id).values(values))
-
     def _events_of(self, tx: sa.Connection, deployment_id: str) -> tuple[str, ...]:
         d = t.deployments.c
         settings = tx.execute(sa.select(d.settings).where(d.id == deployment_id)).scalar_one_or_none()
@@ -444,12 +417,6 @@ class Store:
 def _deleted_groups() -> sa.Select[tuple[str]]:
     """Their deployments are history: of a group that is made again under the name they are none."""
     return sa.select(t.groups.c.id).where(t.groups.c.deleted_at.is_not(None))
-
-
-def _is_head() -> sa.ColumnElement[bool]:
-    """Whether a message is the oldest of its destination that still waits: those behind it wait with it."""
-    o = t.outbox.c
-    return o.id.in_(sa.select(sa.func.min(o.id)).where(o.status == "Pending").group_by(o.to))
 
 
 def _ended(status: DeploymentStatus) -> str:

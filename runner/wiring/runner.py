@@ -143,7 +143,7 @@ class Runner:
         """Give notifications a moment, retries included; what is not delivered by then waits for the next process."""
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_FOR_MESSAGES):
-                while (due := await asyncio.to_thread(self.store.next_message_at)) is not None:
+                while (due := await asyncio.to_thread(self.store.outbox.next_message_at)) is not None:
                     wait = (due - now()).total_seconds()
                     if wait > GRACE_FOR_MESSAGES:
                         return
@@ -257,7 +257,7 @@ class Runner:
         from runner.notify.webhook import Webhook
 
         webhooks = {f"webhook:{each.name}": Webhook(each, clock=now) for each in self.config.notifiers}
-        return Outbox(self.store, Router({"sns": Sns(), **webhooks}), clock=now)
+        return Outbox(self.store.outbox, Router({"sns": Sns(), **webhooks}), clock=now)
 
     def _health(self) -> dict[str, Any]:
         state = self.store.state()

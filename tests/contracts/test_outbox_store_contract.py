@@ -30,7 +30,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OutboxStor
         for each in MESSAGES:
             fields = {name: getattr(each, name) for name in each.__struct_fields__}
             tx.execute(outbox.insert().values(deployment_id=deployment, next_attempt_at=each.created_at, **fields))
-    yield world.store
+    yield world.store.outbox
     world.store.close()
 
 

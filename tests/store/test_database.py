@@ -69,7 +69,9 @@ def test_two_processes_worth_of_stores_write_side_by_side(tmp_path: Path) -> Non
 
 def test_a_database_of_the_first_schema_becomes_as_a_new_one_and_keeps_its_rows(tmp_path: Path) -> None:
     script = (Path(__file__).parent / "schema-0001.sql").read_text()
-    rows = "INSERT INTO applications (name, platform, repository, file, created_at) VALUES ('shop', 'Server', 'r', 'f', ?)"
+    rows = (
+        "INSERT INTO applications (name, platform, repository, file, created_at) VALUES ('shop', 'Server', 'r', 'f', ?)"
+    )
     with closing(sqlite3.connect(tmp_path / "penstock.db")) as old:
         old.executescript(script)
         old.execute(rows, ["2026-11-22T10:00:00.000000+00:00"])

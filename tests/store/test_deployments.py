@@ -302,9 +302,9 @@ def test_notifications_are_written_with_what_they_tell(world):
     world.push("1", manifest(group("production", triggers=triggers, rollout=ONE_AT_A_TIME)))
     world.settle()
     told = []
-    while due := world.store.due_messages(world.now, 100):
+    while due := world.store.outbox.due_messages(world.now, 100):
         told += [message.event for message in due]
-        world.store.message_sent(due[0].id, world.now)
+        world.store.outbox.message_sent(due[0].id, world.now)
     assert told == ["DeploymentStart", "InstanceFailure", "DeploymentFailure"]
 
 
@@ -316,14 +316,14 @@ def test_a_notification_that_failed_holds_up_those_behind_it_and_nobody_else(wor
     world.settle()
     later = world.now + dt.timedelta(minutes=1)
 
-    first, second = world.store.due_messages(world.now, 100)
-    world.store.message_failed(first.id, "refused", later)
-    world.store.message_sent(second.id, world.now)
+    first, second = world.store.outbox.due_messages(world.now, 100)
+    world.store.outbox.message_failed(first.id, "refused", later)
+    world.store.outbox.message_sent(second.id, world.now)
 
-    assert [(each.to, each.event) for each in world.store.due_messages(world.now, 100)] == [
+    assert [(each.to, each.event) for each in world.store.outbox.due_messages(world.now, 100)] == [
         (second.to, "DeploymentSuccess")
     ]
-    assert [each.id for each in world.store.due_messages(later, 100) if each.to == first.to] == [first.id]
+    assert [each.id for each in world.store.outbox.due_messages(later, 100) if each.to == first.to] == [first.id]
 
 
 def test_a_deployment_without_targets_ended_is_told_nobody(world):
@@ -331,7 +331,7 @@ def test_a_deployment_without_targets_ended_is_told_nobody(world):
     world.push("1", manifest(group("production", triggers=triggers)))
     world.push("2", manifest(group("production", triggers=triggers)))
     world.settle()
-    assert world.store.due_messages(world.now, 100) == []
+    assert world.store.outbox.due_messages(world.now, 100) == []
 
 
 def test_only_named_groups_are_released_and_wait_for_no_absent_one(world):
