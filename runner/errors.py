@@ -114,6 +114,12 @@ class NoInstances(UserError):
     code = "NO_INSTANCES"
 
 
+class AgentsNotServed(UserError):
+    """Hosts have agents, which ask `penstock serve` for their commands, and this process does not listen."""
+
+    code = "AGENT_ISSUE"
+
+
 class InvalidLoadBalancer(UserError):
     """A deployment group's load balancer is not known, or a host is no server of it."""
 

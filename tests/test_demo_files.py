@@ -11,8 +11,11 @@ from xml.etree import ElementTree
 import pytest
 
 from runner import config, resources, yaml
+from runner.api.awsjson import models
+from runner.api.identity.roles import may
 from runner.cli import exits
 from runner.cli.main import main, parser
+from runner.model.identity import Role
 from runner.render import appspec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,11 +107,20 @@ def test_every_configuration_that_is_shown_is_valid(name: str, tmp_path: Path) -
 def test_every_key_of_the_configuration_is_explained() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     schema = json.loads(resources.read("schemas", "config.schema.json"))
-    places = [schema, *(schema["$defs"][name] for name in ("repository", "host", "notifier"))]
+    places = [schema, *(schema["$defs"][name] for name in ("repository", "host", "notifier", "api", "agents"))]
     keys = {key for place in places for key in place["properties"]}
 
-    unexplained = {key for key in keys if f"`{key}`" not in page and f"[{key}." not in page}
+    unexplained = {key for key in keys if not any(form in page for form in (f"`{key}`", f"[{key}]", f"[{key}."))}
     assert not unexplained
+
+
+def test_every_operation_of_the_api_is_listed_with_the_least_role_that_may_call_it() -> None:
+    page = (ROOT / "docs" / "wire-api.md").read_text()
+    listed = dict(re.findall(r"^\| (\w+) \| ([RDA]) \|", page, re.MULTILINE))
+
+    roles: tuple[tuple[str, Role], ...] = (("R", "reader"), ("D", "deployer"), ("A", "admin"))
+    operations = models.codedeploy()["operations"]
+    assert listed == {name: next(sign for sign, role in roles if may(role, name)) for name in operations}
 
 
 @pytest.mark.parametrize("name", SHOWN_BY_PAGE)

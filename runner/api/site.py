@@ -22,7 +22,8 @@ _READS = ("GET", "HEAD")
 class Mounts(NamedTuple):
     """What is served beside health; None is not served. Each is an ASGI application.
 
-    *api*: `POST /`, and `/service/...` of protocols that it refuses. *enrol*: `POST /enrol`. *bundles*: `GET /BUCKET/KEY`.
+    *api*: `POST /`, and `/service/...` of protocols that it refuses. *enrol*: `POST /enrol`. *bundles*: every other GET,
+    as agents also ask for `/KEY` of the host BUCKET.ADDRESS, where a key may be one word.
     """
 
     api: App | None = None
@@ -46,12 +47,12 @@ class Site:
             return self._healthz
         if api and path == "/":
             return _greet if reads else api  # the official agent asks for GET / when it starts
-        if api and path.startswith("/service/"):
-            return api
         if enrol and path == "/enrol":
             return enrol
-        if bundles and reads and path.find("/", 1) > 1:
+        if bundles and reads:
             return bundles
+        if api and path.startswith("/service/"):
+            return api
         return _nothing
 
     async def _healthz(self, scope: Scope, _receive: Receive, send: Send) -> None:

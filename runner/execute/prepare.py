@@ -2,28 +2,30 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from runner.errors import InvalidLoadBalancer, InvalidRevision, NoInstances, RunnerError, UserError
+from runner.errors import AgentsNotServed, InvalidLoadBalancer, InvalidRevision, NoInstances, RunnerError, UserError
 from runner.model.deployment import Deployment, ErrorInformation
+from runner.model.manifest import GroupSettings
 from runner.model.revision import Bundle
 from runner.model.target import Host
-from runner.model.traffic import LoadBalancing
 from runner.model.work import PreparationFailed, Prepared
 from runner.plan.targets import choose
 from runner.ports import Sources
 from runner.render import appspec
 
-CheckTraffic = Callable[[Sequence[Host], LoadBalancing], None]
-"""Whether these hosts can be taken out of that traffic, and put back. May raise `UserError` and `WorldError`."""
+Check = Callable[[Sequence[Host], GroupSettings], None]
+"""Whether these hosts can be reached at all, and taken out of the group's traffic and put back.
+
+Changes nothing. May raise `UserError` and `WorldError`.
+"""
 
 
 def prepare(
-    deployment: Deployment, sources: Sources, hosts: Callable[[], Iterable[Host]], check_traffic: CheckTraffic
+    deployment: Deployment, sources: Sources, hosts: Callable[[], Iterable[Host]], check: Check
 ) -> Prepared | PreparationFailed:
     """Fetch, read, choose. What the user must mend is a `PreparationFailed`; `WorldError` is raised, to be retried."""
     try:
         chosen = choose(hosts(), deployment.settings)
-        if deployment.settings.load_balancer is not None:
-            check_traffic(chosen, deployment.settings.load_balancer)
+        check(chosen, deployment.settings)
         exact = sources.pin(deployment.exact)
         bundle = sources.fetch(exact)
         file, text = _appspec_of(bundle, deployment, sources)
@@ -51,5 +53,6 @@ def _appspec_of(bundle: Bundle, deployment: Deployment, sources: Sources) -> tup
 
 def failure(error: RunnerError) -> ErrorInformation:
     """CodeDeploy's error code for what went wrong before a host was touched."""
-    code = error.code if isinstance(error, (NoInstances, InvalidLoadBalancer)) else "INVALID_REVISION"
+    own = (NoInstances, InvalidLoadBalancer, AgentsNotServed)
+    code = error.code if isinstance(error, own) else "INVALID_REVISION"
     return ErrorInformation(code=code, message=error.message)

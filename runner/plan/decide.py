@@ -117,7 +117,8 @@ def _settle(target: TargetView, view: View) -> StartEvent | EndTarget | None:
     if target.status is not IN_PROGRESS or target.event_status is EventStatus.IN_PROGRESS:
         return None
     if target.event_status is EventStatus.SKIPPED:  # nobody is there who would run the others
-        return EndTarget(target=target.id, status=FAILED)
+        untouched = target.event == 0 and view.stop_requested
+        return EndTarget(target=target.id, status=SKIPPED if untouched else FAILED)
     forgiven = view.ignore_application_stop_failures and view.events[target.event] in FORGIVEN
     if target.event_status is EventStatus.FAILED and not forgiven:
         return EndTarget(target=target.id, status=FAILED)

@@ -28,6 +28,11 @@ def overdue(
     return None
 
 
+def withdrawn(command: HostCommand) -> Outcome:
+    """How *command* ends when its deployment is stopped before an agent has taken it up: nothing has begun."""
+    return _failed(command, f"The deployment was stopped before the agent of {command.host} took up {command.event}.")
+
+
 def _over(
     since: dt.datetime, limit: dt.timedelta, serving_since: dt.datetime, timeouts: AgentTimeouts, now: dt.datetime
 ) -> bool:

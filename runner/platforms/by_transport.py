@@ -1,10 +1,24 @@
 """One platform over others: each host by its transport."""
 
+from collections.abc import Sequence
+
+from runner.errors import AgentsNotServed
 from runner.model.command import Command, Outcome
-from runner.model.target import Diagnostics
+from runner.model.target import Diagnostics, Host
 from runner.ports import Platform, Report
 
 _NOBODY_LISTENS = "The agent of {host} asks `penstock serve` for its commands, and this process does not listen."
+
+
+def check_reach(hosts: Sequence[Host], *, serves_agents: bool) -> None:
+    """Raises `AgentsNotServed` when one of *hosts* has an agent and nobody listens for agents."""
+    with_agent = [host.name for host in hosts if host.transport == "agent"]
+    if with_agent and not serves_agents:
+        more = f" and {len(with_agent) - 3} more" if len(with_agent) > 3 else ""
+        raise AgentsNotServed(
+            f"{', '.join(with_agent[:3])}{more}: an agent there asks `penstock serve` for commands, and this process does "
+            "not listen; start `penstock serve`, and deploy while it runs"
+        )
 
 
 class ByTransport:

@@ -1,6 +1,6 @@
 """Agents that ask for their commands: what the command API needs, and what is remembered, as Protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from runner.model.host_command import AgentContact, CommandKey, CommandStatus, HostCommand
@@ -76,6 +76,10 @@ class HostCommandStore(Protocol):
 
     def find(self, keys: Sequence[CommandKey]) -> dict[CommandKey, HostCommand]:
         """Those of *keys* that are known."""
+        ...
+
+    def stopping(self, deployment_ids: Collection[str]) -> set[str]:
+        """Those of the deployments that somebody wants stopped."""
         ...
 
     def save(self, commands: Sequence[HostCommand], contacts: Sequence[AgentContact]) -> None:

@@ -1,6 +1,6 @@
 """Commands for agents, and when each agent was last heard of."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,6 +43,13 @@ class HostCommands:
                 some = key.in_(keys[start : start + _AT_ONCE])
                 found += [_command(row) for row in tx.execute(sa.select(host_commands).where(some))]
         return {command.key: command for command in found}
+
+    def stopping(self, deployment_ids: Collection[str]) -> set[str]:
+        d = deployments.c
+        wanted = sa.and_(d.stop_requested, d.status.in_(_UNDER_WAY))
+        with self._db.read() as tx:
+            found = tx.execute(sa.select(d.id).where(wanted)).scalars()
+            return {each for each in found if each in deployment_ids}
 
     def save(self, commands: Sequence[HostCommand], contacts: Sequence[AgentContact]) -> None:
         with self._db.write() as tx:

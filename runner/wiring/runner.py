@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from runner import config as configuration
 from runner.config import Config, Listening, RepositoryConfig, Tls
 from runner.model.deployment import Deployment
+from runner.model.manifest import GroupSettings
 from runner.model.status import RepositoryState
 from runner.model.target import Host, HostKey
-from runner.model.traffic import LoadBalancing
 from runner.model.work import PreparationFailed, Prepared
 from runner.plan.lifecycle import server_in_place
 from runner.wiring.places import config_file, now, state_folder
@@ -233,16 +233,18 @@ class Runner:
     def _driver(self, recorded: Callable[[], None], agents: "Platform | None" = None) -> "Driver":
         from runner.execute.driver import Driver
         from runner.execute.prepare import prepare
-        from runner.platforms.by_transport import ByTransport
+        from runner.platforms.by_transport import ByTransport, check_reach
         from runner.platforms.server.platform import ServerPlatform
         from runner.traffic.haproxy import Haproxy
         from runner.traffic.platform import WithTraffic
 
-        def check_traffic(hosts: Sequence[Host], where: LoadBalancing) -> None:  # in a thread, so in a loop of its own
-            asyncio.run(Haproxy(self.config.load_balancers).check(hosts, where))
+        def check(hosts: Sequence[Host], settings: GroupSettings) -> None:
+            check_reach(hosts, serves_agents=agents is not None)
+            if settings.load_balancer is not None:  # in a thread, so in a loop of its own
+                asyncio.run(Haproxy(self.config.load_balancers).check(hosts, settings.load_balancer))
 
         def prepared(deployment: Deployment) -> Prepared | PreparationFailed:
-            done = prepare(deployment, self.sources, self.hosts, check_traffic)
+            done = prepare(deployment, self.sources, self.hosts, check)
             self.sources.prune(self.config.keep_bundles, self.store.bundles_in_use())
             return done
 

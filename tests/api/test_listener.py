@@ -67,7 +67,7 @@ async def test_each_path_goes_to_its_place(head: str) -> None:
     )
 
 
-@pytest.mark.parametrize("head", ["GET /favicon.ico", "GET //key", "PUT /bucket/key", "DELETE /enrolled"])
+@pytest.mark.parametrize("head", ["PUT /bucket/key", "POST /bucket/key", "DELETE /enrolled", "PUT /healthz"])
 async def test_what_is_nobodys_path_is_404(head: str) -> None:
     async with listening(EVERYTHING) as address, client(address) as one:
         assert (await one.ask(head))[0] == 404

@@ -1,13 +1,16 @@
 """Getting ready: what an open revision means now, which AppSpec counts, and what cannot be deployed."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import pytest
 from fakes.sources import FakeSources
 from store_cases import group
 
-from runner.execute.prepare import prepare
+from runner.errors import AgentsNotServed
+from runner.execute.prepare import Check, prepare
 from runner.model.deployment import Deployment, DeploymentStatus
+from runner.model.manifest import GroupSettings
 from runner.model.revision import AppSpecRevision, Revision, S3Revision
 from runner.model.target import Host
 from runner.model.work import PreparationFailed, Prepared
@@ -17,7 +20,12 @@ OPEN = S3Revision(bucket="b", key="k", bundle_type="zip")
 
 
 def prepared(
-    sources: FakeSources, what: Revision, *, pinned: Revision | None = None, appspec: str = "appspec.yml"
+    sources: FakeSources,
+    what: Revision,
+    *,
+    pinned: Revision | None = None,
+    appspec: str = "appspec.yml",
+    check: Check = lambda hosts, settings: None,
 ) -> Prepared | PreparationFailed:
     deployment = Deployment(
         id="d-000000001",
@@ -33,7 +41,7 @@ def prepared(
         created_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
     )
     hosts = (Host(name="a", tags={"stage": "production"}),)
-    return prepare(deployment, sources, lambda: hosts, lambda chosen, where: None)
+    return prepare(deployment, sources, lambda: hosts, check)
 
 
 def test_an_open_revision_is_pinned_to_what_is_there_now():
@@ -96,3 +104,15 @@ def test_an_appspec_alone_is_no_bundle_for_servers():
     done = prepared(FakeSources(), AppSpecRevision(content="version: 0.0", sha256="0" * 64))
     assert isinstance(done, PreparationFailed)
     assert done.error.code == "INVALID_REVISION"
+
+
+def test_hosts_that_cannot_be_reached_are_told_before_anything_is_fetched():
+    def refuse(hosts: Sequence[Host], settings: GroupSettings) -> None:
+        raise AgentsNotServed(f"{hosts[0].name} has an agent")
+
+    sources = FakeSources()
+    sources.put("b", "k", {"appspec.yml": SPEC})
+    done = prepared(sources, OPEN, check=refuse)
+    assert isinstance(done, PreparationFailed)
+    assert (done.error.code, done.error.message) == ("AGENT_ISSUE", "a has an agent")
+    assert sources.fetched == []

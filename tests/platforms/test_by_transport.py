@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from fakes.platform import FakePlatform
 from host_cases import appspec, commands, job, tgz
 
+from runner.errors import AgentsNotServed
 from runner.model.command import Command
 from runner.model.target import Host
-from runner.platforms.by_transport import ByTransport
+from runner.platforms.by_transport import ByTransport, check_reach
 
 
 def command(folder: Path, host: Host) -> Command:
@@ -33,3 +35,11 @@ async def test_without_a_listener_a_host_with_an_agent_fails_at_once_untouched(t
     assert (outcome.succeeded, outcome.began) == (False, False)
     assert "penstock serve" in outcome.diagnostics.message
     await alone.close()
+
+
+def test_hosts_with_an_agent_are_refused_where_nobody_listens() -> None:
+    hosts = [Host(name=f"web-{number}", transport="agent") for number in range(5)]
+    check_reach(hosts, serves_agents=True)
+    check_reach([Host(name="db")], serves_agents=False)
+    with pytest.raises(AgentsNotServed, match=r"web-0, web-1, web-2 and 2 more: .*start `penstock serve`"):
+        check_reach(hosts, serves_agents=False)

@@ -19,7 +19,7 @@ from runner.model.host_command import (
     CommandStatus,
     HostCommand,
 )
-from runner.plan.patience import overdue
+from runner.plan.patience import overdue, withdrawn
 from runner.platforms.agents import reports
 from runner.platforms.agents.card import Card
 from runner.platforms.agents.cards import Cards
@@ -306,6 +306,7 @@ class Desk:
         while True:
             for card in self._cards:
                 self._look(card)
+            await self._withdraw()
             if loop.time() >= write_at:
                 self._write_contacts()
                 write_at = loop.time() + WRITE_CONTACTS
@@ -325,13 +326,28 @@ class Desk:
                 lifecycle_event=command.event,
                 why=late.diagnostics.message,
             )
-            ending = asyncio.create_task(self._end(card, late))
-            self._endings.add(ending)
-            ending.add_done_callback(self._endings.discard)
+            self._end_beside(card, late)
         elif card.is_lost(now, self._lost_after) and not self._draining:
             card.asked_at = None
             if not self._polls.give(command.host, card):
                 card.asked_at = now - self._lost_after  # until its agent asks again
+
+    async def _withdraw(self) -> None:
+        """Take back what no agent has taken up of deployments that are to stop: nobody need wait for those agents."""
+        open_ = [card for card in self._cards if card.command.acknowledged is None and card.command.outcome is None]
+        try:
+            stopping = await self._records.stopping({card.command.deployment_id for card in open_})
+        except WorldError:
+            return  # whoever writes says so; the next turn asks again
+        for card in open_:
+            command = card.command
+            if command.deployment_id in stopping and command.acknowledged is None and command.outcome is None:
+                self._end_beside(card, withdrawn(command))
+
+    def _end_beside(self, card: Card, outcome: Outcome) -> None:
+        ending = asyncio.create_task(self._end(card, outcome))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
 
     def _find_lost(self, host: str) -> None:
         """An agent polls: what was lost on its way to it can be handed out anew."""

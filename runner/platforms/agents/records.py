@@ -1,7 +1,7 @@
 """Makes what happens to commands durable: what comes together is written, and looked up, in one transaction."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -35,6 +35,12 @@ class Records:
 
     async def contacts(self) -> list[AgentContact]:
         return await self._blocking(self._store.contacts)
+
+    async def stopping(self, deployment_ids: Collection[str]) -> set[str]:
+        """Those that are to stop."""
+        if not deployment_ids:
+            return set()
+        return await self._blocking(lambda: self._store.stopping(deployment_ids))
 
     async def find(self, key: CommandKey) -> HostCommand | None:
         """What is recorded under *key*; those who ask meanwhile are answered together."""

@@ -11,6 +11,8 @@ from host_cases import EVENTS, appspec
 from official_agent import ClientError, ScriptError
 from waiting import until
 
+from runner.model.revision import S3Revision
+
 SPEC = appspec({"a.txt": "/opt"})
 FILES = {"a.txt": "a"}
 
@@ -138,8 +140,6 @@ async def test_sixteen_commands_of_one_host_are_handed_out_to_sixteen_polls_each
 
 
 async def test_a_bundle_is_fetched_as_from_s3_with_its_etag_and_version(tmp_path: Path) -> None:
-    from runner.model.revision import S3Revision
-
     pinned = S3Revision(bucket="releases", key="shop/a b+ü.tgz", bundle_type="tgz", etag="abc-2", version="v/1+x=")
     async with agent_rig(tmp_path) as rig:
         agent = await started(rig)
@@ -163,6 +163,20 @@ async def test_a_bundle_is_fetched_as_from_s3_with_its_etag_and_version(tmp_path
         ]:
             with pytest.raises(ClientError, match=problem):
                 await asyncio.to_thread(lambda options=options: get(**options))
+
+
+@pytest.mark.parametrize("key", ["app.zip", "service/app.zip"])
+async def test_the_bucket_may_be_part_of_the_name_and_the_key_one_word(tmp_path: Path, key: str) -> None:
+    pinned = S3Revision(bucket="releases", key=key, bundle_type="tgz", etag="abc-2")
+    async with agent_rig(tmp_path) as rig:
+        agent = await started(rig)
+        deployment = rig.begin(FILES, SPEC, pinned)
+        assert (await rig.ended(deployment)).status == "Succeeded", rig.failure(deployment)
+        for virtual in (True, False):
+            content, _ = await asyncio.to_thread(agent.get_object, "releases", key, virtual=virtual)
+            assert content == (tmp_path / "0.tgz").read_bytes()
+        with pytest.raises(ClientError, match="404 NoSuchKey"):
+            await asyncio.to_thread(agent.get_object, "others", key, virtual=True)
 
 
 async def test_a_host_gets_no_bundle_of_another_host(tmp_path: Path) -> None:

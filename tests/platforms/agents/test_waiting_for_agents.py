@@ -197,3 +197,40 @@ def open_poll(address: str, agent: Any) -> socket.socket:
     connection.request("POST", "/", body, dict(request.header_items()))
     assert connection.sock is not None
     return connection.sock
+
+
+async def test_a_stop_does_not_wait_for_an_agent_that_has_taken_nothing_up(tmp_path: Path) -> None:
+    async with agent_rig(tmp_path, timeouts=timeouts()) as rig:
+        untouched = rig.begin(FILES, SPEC)
+        await until(lambda: bool(rig.store.targets(untouched)))
+        rig.store.request_stop(untouched, now(), rollback=None)
+        ended = await rig.ended(untouched)
+        assert (ended.status, rig.target(untouched).status) == ("Stopped", "Skipped")
+        assert set(rig.statuses(untouched).values()) == {"Skipped"}
+        assert "stopped before the agent of web-1 took up ApplicationStop" in why(rig, untouched)
+
+
+async def test_what_an_agent_has_taken_up_is_let_end_when_its_deployment_is_stopped(tmp_path: Path) -> None:
+    async with agent_rig(tmp_path, timeouts=timeouts()) as rig:
+        agent, deployment = rig.agent(), rig.begin(FILES, SPEC)
+        command = await asyncio.to_thread(agent.poll)
+        assert command is not None
+        identifier = command["HostCommandIdentifier"]
+        assert await asyncio.to_thread(agent.acknowledge, identifier) == "InProgress"
+        rig.store.request_stop(deployment, now(), rollback=None)
+        await asyncio.sleep(0.1)  # ten turns of the desk
+        assert not rig.store.deployment(deployment).status.is_terminal
+        await asyncio.to_thread(agent.complete, identifier, "Succeeded", {"error_code": 0})
+        assert (await rig.ended(deployment)).status == "Stopped"
+        assert rig.statuses(deployment)["ApplicationStop"] == "Succeeded"
+        assert rig.target(deployment).status == "Failed"  # half a deployment is not a healthy host
+
+
+async def test_an_agent_that_takes_a_withdrawn_command_up_is_told_to_drop_it(tmp_path: Path) -> None:
+    async with agent_rig(tmp_path, timeouts=timeouts()) as rig:
+        agent, deployment = rig.agent(), rig.begin(FILES, SPEC)
+        command = await asyncio.to_thread(agent.poll)
+        assert command is not None
+        rig.store.request_stop(deployment, now(), rollback=None)
+        assert (await rig.ended(deployment)).status == "Stopped"
+        assert await asyncio.to_thread(agent.acknowledge, command["HostCommandIdentifier"]) == "Failed"
