@@ -20,6 +20,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,6 +69,23 @@ class PlainAnswers:
             return refused(error)
 
 
+@cache
+def _session() -> boto3.Session:
+    """One for all clients: it reads the service's model, which takes a tenth of a second."""
+    return boto3.Session(region_name="us-east-1")
+
+
+class _Server(uvicorn.Server):
+    """Ends when it is told to, and not up to a tenth of a second later."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ended = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.ended.wait()
+
+
 class Rig:
     """See above. *keys*: role -> (access key id, secret), for a real *identity*."""
 
@@ -104,7 +122,7 @@ class Rig:
             clock=clock,
         )
         self._keys = keys or {}
-        self._clients: dict[str, Any] = {}  # making one costs a fifth of a second
+        self._clients: dict[str, Any] = {}
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="rig", daemon=True)
 
@@ -119,15 +137,15 @@ class Rig:
         self._socket.listen(2048)
         self.port: int = self._socket.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread.start()
         if not self._started.wait(20):
             raise AssertionError("the rig did not start")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
         self._server.force_exit = True  # polls that are still held are cut off
+        self.loop.call_soon_threadsafe(self._server.ended.set)
         self._thread.join(20)
         self._socket.close()
         self._folder.cleanup()
@@ -147,8 +165,12 @@ class Rig:
             return self._clients[role]
         key, secret = self._keys.get(role, (f"PK{role.upper()}", "secret"))
         settings: dict[str, Any] = {"retries": {"total_max_attempts": 1, "mode": "standard"}, "proxies": {}, **config}
-        client = boto3.Session(key, secret, region_name="us-east-1").client(
-            "codedeploy", endpoint_url=self.address, config=Config(**settings)
+        client = _session().client(
+            "codedeploy",
+            endpoint_url=self.address,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            config=Config(**settings),
         )
         return client if config else self._clients.setdefault(role, client)
 

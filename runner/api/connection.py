@@ -5,6 +5,7 @@
 * Head and body of an answer leave in one segment: two cost a client with delayed acknowledgements 40 ms.
 * When a client hangs up, the task that works on its request is cancelled. Applications may rely on it where
   `scope["extensions"]` has `CANCELS`, and need no second task that waits for `http.disconnect`.
+* Where it has `ARRIVED` the whole body is there when the application begins: `receive` will not wait.
 """
 
 import asyncio
@@ -21,7 +22,9 @@ from runner.api.wire import Wire
 from runner.log import get_logger
 
 CANCELS = "penstock.cancels"
+ARRIVED = "penstock.arrived"
 _EXTENSIONS: dict[str, dict[str, Any]] = {CANCELS: {}}
+_EXTENSIONS_OF_WHOLE: dict[str, dict[str, Any]] = {CANCELS: {}, ARRIVED: {}}
 _SPARE = 256  # connections beyond the limit that live long enough to be told 503
 _LINGER = 2.0  # seconds in which a client may go on sending what we do not read, so that it hears the answer
 
@@ -141,7 +144,8 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["extensions"] = _EXTENSIONS
+        whole = self._running is not None and not self._running.more_body
+        scope["extensions"] = _EXTENSIONS_OF_WHOLE if whole else _EXTENSIONS
         self._task = asyncio.current_task()
         try:
             await cast("Any", self.config.loaded_app)(scope, receive, send)
@@ -179,7 +183,7 @@ class Connection(HttpToolsProtocol):
         self._cancel_timers()
         if self._gone or not (self._in_head or (self.cycle is not None and self.cycle.more_body)):
             transport.close()
-            if transport.get_write_buffer_size():
+            if not self._gone and transport.get_write_buffer_size():  # of TLS a transport that is lost has no buffer
                 self._abort_later(self._limits.stall)
             return
         self.flow.resume_reading()

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from runner.api.awsjson.errors import refusal
 from runner.api.awsjson.exchange import (
+    SLOWEST,
     HungUp,
     Receive,
     Scope,
@@ -40,6 +41,9 @@ AT_ONCE = 32  # calls in threads; further ones wait their turn
 
 CANCELS = "penstock.cancels"
 """ASGI extension of a server that cancels a request's task itself when the caller hangs up."""
+
+ARRIVED = "penstock.arrived"
+"""ASGI extension of a request whose body is there already, all of it."""
 
 _JSON = b"application/x-amz-json-1.1"
 _CLOSING = frozenset({408, 413})  # statuses of requests that were not read to their end
@@ -81,7 +85,9 @@ class Endpoint:
     async def _answer(self, scope: Scope, receive: Receive, told: Told) -> Answer:
         service = None
         try:
-            request = signed_request(scope, await read_body(receive))
+            extensions = scope.get("extensions", ())
+            body = await read_body(receive, None if ARRIVED in extensions else SLOWEST)
+            request = signed_request(scope, body)
             service, name = self._wanted(scope)
             told["operation"] = name
             if not service.loaded:
@@ -94,9 +100,9 @@ class Endpoint:
                 operation = service.operations[name]
                 if isinstance(operation, Operation):
                     return await self._in_thread(service, operation, call, request, told)
-                del request
+                del request, body
                 scope["headers"].clear()  # what is let go here, is let go ten thousand times
-                result = await self._held(operation, call, None if CANCELS in scope.get("extensions", ()) else receive)
+                result = await self._held(operation, call, None if CANCELS in extensions else receive)
                 return Answer(200, service.write(name, result).decode())
         except UserError as error:
             return self._refused(told, service, error)

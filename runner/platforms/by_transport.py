@@ -7,7 +7,10 @@ from runner.model.command import Command, Outcome
 from runner.model.target import Diagnostics, Host
 from runner.ports import Platform, Report
 
-_NOBODY_LISTENS = "The agent of {host} asks `penstock serve` for its commands, and this process does not listen."
+_NOBODY_LISTENS = (
+    "The agent of {host} asks `penstock serve` for its commands, and this process does not listen. Start `penstock serve` "
+    "with an address to listen on, and redeploy."
+)
 
 
 def check_reach(hosts: Sequence[Host], *, serves_agents: bool) -> None:

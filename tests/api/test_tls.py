@@ -1,9 +1,11 @@
 """TLS of the listener: what clients see, and what is said about wrong files."""
 
+import asyncio
 import contextlib
 import ssl
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -40,6 +42,16 @@ async def test_a_client_that_trusts_the_certificate_is_served(files: Tls) -> Non
     async with listening(tls=files) as address, client(address, trusting(files)) as one:
         assert (await one.ask("GET /healthz"))[0] == 200
         assert (await one.ask("GET /healthz"))[0] == 200
+
+
+async def test_clients_that_hang_up_leave_no_trace_in_the_log(files: Tls) -> None:
+    went_wrong: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: went_wrong.append(context))
+    async with listening(tls=files) as address:
+        for _ in range(3):
+            async with client(address, trusting(files)) as one:
+                assert (await one.ask("GET /healthz"))[0] == 200
+    assert went_wrong == []
 
 
 async def test_with_tls_an_address_may_be_open(files: Tls) -> None:

@@ -26,27 +26,33 @@ class HungUp(Exception):
     """The caller is gone; nobody waits for an answer."""
 
 
-async def read_body(receive: Receive, seconds: float = SLOWEST) -> bytes:
-    """The whole body.
+async def read_body(receive: Receive, seconds: float | None = SLOWEST) -> bytes:
+    """The whole body. *seconds*: within which it must arrive; None when it is known to be there.
 
     Raises `Refused`: RequestEntityTooLargeException, RequestTimeoutException; `HungUp`.
     """
-    pieces: list[bytes] = []
-    size = 0
+    if seconds is None:
+        return await _all_of(receive)
     try:
         async with asyncio.timeout(seconds):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise HungUp
-                piece = message.get("body", b"")
-                size += len(piece)
-                if size <= LARGEST:
-                    pieces.append(piece)
-                if not message.get("more_body") or size > _THROWN_AWAY:
-                    break
+            return await _all_of(receive)
     except TimeoutError:
         raise Refused("RequestTimeoutException", f"the body did not arrive within {seconds:g} seconds") from None
+
+
+async def _all_of(receive: Receive) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HungUp
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size <= LARGEST:
+            pieces.append(piece)
+        if not message.get("more_body") or size > _THROWN_AWAY:
+            break
     if size > LARGEST:
         raise Refused("RequestEntityTooLargeException", f"the body may have {LARGEST} bytes")
     return b"".join(pieces)

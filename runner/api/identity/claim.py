@@ -5,6 +5,7 @@ Source: AWS Signature Version 4, the Authorization header.
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, NoReturn
@@ -40,11 +41,13 @@ class Claim(NamedTuple):
 
 def claim(request: SignedRequest) -> Claim:
     """Raises `Refused`: MissingAuthenticationToken, or IncompleteSignature with what is wrong. Never shows a signature."""
-    headers, repeated = _by_name(request)
-    if (authorization := headers.get("authorization")) is None:
+    headers = dict(request.headers)
+    repeated = _repeated(request) if len(headers) < len(request.headers) else frozenset()
+    if (sent := headers.get(b"authorization")) is None:
         _unsigned(request)
-    if "authorization" in repeated:
+    if b"authorization" in repeated:
         _incomplete("there is more than one Authorization header")
+    authorization = _text(sent)
     found = _WELL_FORMED.fullmatch(authorization)
     if found is None:
         _explain(authorization)
@@ -58,15 +61,9 @@ def claim(request: SignedRequest) -> Claim:
     return Claim(key, date, region, service, timestamp, at, signed, signature)
 
 
-def _by_name(request: SignedRequest) -> tuple[dict[str, str], set[str]]:
-    headers: dict[str, str] = {}
-    repeated: set[str] = set()
-    for name, value in request.headers:
-        key = name.decode("latin-1")
-        if key in headers:
-            repeated.add(key)
-        headers[key] = _text(value)
-    return headers, repeated
+def _repeated(request: SignedRequest) -> frozenset[bytes]:
+    counted = Counter(name for name, _ in request.headers)
+    return frozenset(name for name, count in counted.items() if count > 1)
 
 
 def _text(value: bytes) -> str:
@@ -77,28 +74,30 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def _signed(names: list[str], headers: Mapping[str, str], repeated: set[str]) -> dict[str, str]:
+def _signed(names: list[str], headers: Mapping[bytes, bytes], repeated: frozenset[bytes]) -> dict[str, str]:
     signed: dict[str, str] = {}
     for name in sorted(names):
-        if name not in headers:
+        raw = name.encode()
+        if raw not in headers:
             _incomplete(f"SignedHeaders names {name[:60]!r}, which the request does not have")
-        if name in repeated or name in signed:
+        if raw in repeated or name in signed:
             _incomplete(f"the signed header {name[:60]!r} is there more than once")
-        signed[name] = headers[name]
+        signed[name] = _text(headers[raw])
     for name in ("host", "x-amz-target"):
-        if name not in signed and (name in headers or name == "host"):
+        if name not in signed and (name == "host" or name.encode() in headers):
             _incomplete(f"the header {name!r} must be signed")
     return signed
 
 
-def _time(headers: Mapping[str, str], signed: Mapping[str, str]) -> tuple[str, dt.datetime]:
-    name = "x-amz-date" if "x-amz-date" in headers else "date"
+def _time(headers: Mapping[bytes, bytes], signed: Mapping[str, str]) -> tuple[str, dt.datetime]:
+    name = "x-amz-date" if b"x-amz-date" in headers else "date"
     if name not in signed:
         _incomplete("the request needs a signed X-Amz-Date or Date header")
-    at = _parsed(name, signed[name].strip())
+    sent = signed[name].strip()
+    at = _parsed(name, sent)
     if at is None:
         _incomplete(f"the header {name!r} is no time; the form is 20260101T000000Z")
-    return at.strftime("%Y%m%dT%H%M%SZ"), at
+    return sent if _TIMESTAMP.fullmatch(sent) else at.strftime("%Y%m%dT%H%M%SZ"), at
 
 
 def _parsed(name: str, sent: str) -> dt.datetime | None:

