@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.api.address import bound
 from runner.api.connection import Limits
-from runner.api.pauses import collect_seldom
+from runner.api.pauses import keep_short
 from runner.api.server import Server
 from runner.api.site import Site
 from runner.api.tls import keep_fresh, tls_context
@@ -37,7 +37,7 @@ async def listener(
             most = min(listening.max_connections, _room_for_connections())
             server = Server(site, limits._replace(connections=most), context)
             started("{}:{}".format(*on.getsockname()[:2]))
-            async with _beside(collect_seldom()):
+            async with _beside(keep_short()):
                 await _served(server, on, stopping)
 
 

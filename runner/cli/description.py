@@ -160,7 +160,8 @@ def _in_flight(out: "Console", target: Target, event: LifecycleEvent, said: str,
 def _failure(out: "Console", target: Target, event: LifecycleEvent) -> None:
     found = event.diagnostics
     out.print()
-    line(out, Text(f"{target.id} failed in {event.name}", style="bold red"), f" at {moment(event.ended_at)}")
+    what = "did not begin" if event.status is EventStatus.SKIPPED else "failed in"
+    line(out, Text(f"{target.id} {what} {event.name}", style="bold red"), f" at {moment(event.ended_at)}")
     if found is None:
         return
     if found.script_name:

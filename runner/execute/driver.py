@@ -18,7 +18,17 @@ from runner.log import get_logger
 from runner.model.command import Command, Job, Outcome
 from runner.model.deployment import Deployment, ErrorInformation
 from runner.model.target import Diagnostics, Host
-from runner.model.work import Action, Advance, EventEnded, PreparationFailed, Prepare, Prepared, Result, RunEvent
+from runner.model.work import (
+    Action,
+    Advance,
+    EventEnded,
+    PreparationDelayed,
+    PreparationFailed,
+    Prepare,
+    Prepared,
+    Result,
+    RunEvent,
+)
 from runner.ports import Clock, DriverStore, Logs, Platform
 from runner.threads import in_thread
 
@@ -161,6 +171,8 @@ class Driver:
                     failed = ErrorInformation(code=code, message=error.message)
                     return PreparationFailed(deployment_id=deployment.id, error=failed)
                 self._log.warning("preparation failed, trying again", deployment=deployment.id, error=error.message)
+                self._inbox.append(PreparationDelayed(deployment_id=deployment.id, message=error.message))
+                self._woken.set()
             except Exception as bug:  # noqa: BLE001 - one deployment's bug must not stop the others
                 self._log.error("preparation failed with a bug", deployment=deployment.id, exc_info=bug)
                 failed = ErrorInformation(code="INTERNAL_ERROR", message=f"internal error: {bug!r}")

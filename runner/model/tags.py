@@ -22,7 +22,9 @@ class TagFilter(Value, frozen=True, kw_only=True):
         return any(self.key in (None, key) and self._has(value) for key, value in tags.items())
 
     def _has(self, value: str) -> bool:
-        return self.value in (None, value) or ("*" in (self.value or "") and _fits(value, (self.value or "").split("*")))
+        return self.value in (None, value) or (
+            "*" in (self.value or "") and _fits(value, (self.value or "").split("*"))
+        )
 
     def __str__(self) -> str:
         return f"{self.key or '*'}={'*' if self.value is None else self.value}"

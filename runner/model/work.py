@@ -62,6 +62,13 @@ class PreparationFailed(Value, frozen=True, kw_only=True):
     error: ErrorInformation
 
 
+class PreparationDelayed(Value, frozen=True, kw_only=True):
+    """Why a deployment cannot begin yet, though it may: the outside failed, and is tried again."""
+
+    deployment_id: str
+    message: str
+
+
 class EventEnded(Value, frozen=True, kw_only=True):
     """How `RunEvent` ended. Recorded only while that very attempt is the one in flight."""
 
@@ -72,7 +79,7 @@ class EventEnded(Value, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-Result: TypeAlias = Prepared | PreparationFailed | EventEnded
+Result: TypeAlias = Prepared | PreparationDelayed | PreparationFailed | EventEnded
 
 
 class Advance(Value, frozen=True, kw_only=True):

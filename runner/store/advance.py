@@ -20,7 +20,17 @@ from runner.model.manifest import GroupSettings, TriggerEvent
 from runner.model.revision import Bundle
 from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
 from runner.model.value import Value, from_json, to_json
-from runner.model.work import Action, Advance, EventEnded, PreparationFailed, Prepare, Prepared, Result, RunEvent
+from runner.model.work import (
+    Action,
+    Advance,
+    EventEnded,
+    PreparationDelayed,
+    PreparationFailed,
+    Prepare,
+    Prepared,
+    Result,
+    RunEvent,
+)
 from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
 from runner.plan.decide import Decision, TargetView, View, deadline, decide
 from runner.plan.lifecycle import Pipeline
@@ -161,6 +171,8 @@ class _Reconciler:
                 return self._end(row.id, DeploymentStatus.FAILED, result.error)
             if isinstance(result, Prepared):
                 return self._begin(row, result)
+            if isinstance(result, PreparationDelayed):
+                self._delay(row, f"what it needs: {result.message}")
         if not row.preparing:
             self._set(row.id, preparing=True, dirty=False)
             self.ledger.note(row.id, "preparation started")
@@ -169,6 +181,11 @@ class _Reconciler:
         else:
             self._set(row.id, dirty=False)
         return None
+
+    def _delay(self, row: Any, reason: str) -> None:
+        if row.waiting_for != reason:
+            self._set(row.id, waiting_for=reason)
+            self.ledger.note(row.id, "deployment waiting", reason=f"waits for {reason}")
 
     def _begin(self, row: Any, prepared: Prepared) -> None:
         deployment = reading.deployments(self.tx, t.deployments.c.id == row.id)[0]
@@ -185,6 +202,7 @@ class _Reconciler:
         self._set(
             row.id,
             status=IN_PROGRESS,
+            waiting_for=None,
             started_at=self.now,
             plan=to_json(plan),
             prepared=to_json(

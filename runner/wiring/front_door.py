@@ -1,6 +1,7 @@
 """What `penstock serve` answers at its address: the wire API, the agents' command API, enrolment, bundles, health."""
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,17 @@ from runner.platforms.agents.specifications import SignedSpecifications
 from runner.ports import Clock
 from runner.service import Service
 from runner.store.store import Store
-
-Work = Coroutine[Any, Any, None]
+from runner.wiring.stopping import cancelled
 
 
 class FrontDoor:
     """Where clients and agents are served. *agents*: the platform of hosts whose agent asks here."""
 
-    def __init__(self, config: Config, folder: Path, store: Store, service: Service, clock: Clock) -> None:
-        self._config, self._store, self._service, self._clock = config, store, service, clock
+    def __init__(
+        self, config: Config, listening: Listening, folder: Path, store: Store, service: Service, clock: Clock
+    ) -> None:
+        self._config, self._listening, self._store, self._service = config, listening, store, service
+        self._clock = clock
         self._key = SigningKey.of(folder, clock())
         self._desk = Desk(
             store.host_commands,
@@ -48,14 +51,31 @@ class FrontDoor:
         self._verifier = Verifier(store.keys, clock)
         self.agents = AgentPlatform(self._desk)
 
-    def work(self, listening: Listening, health: Health, ready: Callable[[str], None]) -> list[Work]:
-        """What must run all the time."""
+    async def open(self, health: Health, ready: Callable[[str], None]) -> list[asyncio.Task[None]]:
+        """Begin to listen; returns what runs from now on. *ready* is told the address.
+
+        Raises what the listener raises when it cannot begin, with nothing left running.
+        """
+        listening = asyncio.Event()
+
+        def started(address: str) -> None:
+            ready(address)
+            listening.set()
+
         site = Site(health, self._mounts())
-        return [
-            self._desk.run(),
-            self._verifier.run(),
-            listener(listening, site, ready, stopping=self._desk.close),
-        ]
+        served = listener(self._listening, site, started, stopping=self._desk.close)
+        tasks = [asyncio.create_task(each) for each in (served, self._desk.run(), self._verifier.run())]
+        waiting = asyncio.create_task(listening.wait())
+        try:
+            done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {waiting}:
+                task.result()  # it says why it cannot begin
+        except BaseException:
+            await cancelled(*tasks)
+            raise
+        finally:
+            await cancelled(waiting)
+        return tasks
 
     def drain(self) -> None:
         """Hand out no more commands."""

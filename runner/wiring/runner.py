@@ -161,33 +161,35 @@ class Runner:
         """Watch, act, drive, notify and listen until SIGTERM or SIGINT. Must be called inside `driving`.
 
         *listen*, *tls*, *without_tls* come before what the configuration says. *ready* is told the listener's address
-        (None without one) once everything runs.
+        (None without one) once it accepts connections.
         """
         outbox, door = self._outbox(), None
-        if address := listen or self.config.listen:
+        address = listen or self.config.listen
+        if address:
             from runner.wiring.front_door import FrontDoor
 
-            door = FrontDoor(self.config, self.folder, self.store, self.service, now)
-        driver = self._driver(outbox.wake, door.agents if door else None)
-        work = [outbox.run(), self.flow.run(driver.wake), *self._watchers()]
-        if door and address:
             listening = Listening(
                 address=address,
                 tls=tls or self.config.tls,
                 without_tls=without_tls or self.config.listen_without_tls,
                 max_connections=self.config.max_connections,
             )
-            work += door.work(listening, self._health, ready)
-        background = [asyncio.create_task(each) for each in work]
-        if not address:
-            ready(None)
+            door = FrontDoor(self.config, listening, self.folder, self.store, self.service, now)
+        driver = self._driver(outbox.wake, door.agents if door else None)
 
         def drain() -> None:
             driver.drain()
             if door:
                 door.drain()
 
+        background: list[asyncio.Task[None]] = []
         try:
+            if door:  # first, as it may be refused: then nothing has been seen and nothing begun
+                background += await door.open(self._health, ready)
+            else:
+                ready(None)
+            work = (outbox.run(), self.flow.run(driver.wake), *self._watchers())
+            background += [asyncio.create_task(each) for each in work]
             with told_to_stop(drain):
                 driving = asyncio.create_task(driver.run())
                 done, _ = await asyncio.wait({driving, *background}, return_when=asyncio.FIRST_COMPLETED)

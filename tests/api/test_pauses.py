@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from waiting import until
 
-from runner.api.pauses import collect_seldom
+from runner.api.pauses import keep_short
 
 
 class Circle:
@@ -30,7 +30,7 @@ def full_collections() -> Iterator[list[str]]:
 
 
 async def test_no_full_collection_runs_however_much_is_made_and_kept(full_collections: list[str]) -> None:
-    seldom = asyncio.create_task(collect_seldom())
+    seldom = asyncio.create_task(keep_short())
     await until(lambda: bool(full_collections))  # the one at the start
     kept = [[number] for number in range(500_000)]
     assert full_collections == ["full"]
@@ -40,7 +40,7 @@ async def test_no_full_collection_runs_however_much_is_made_and_kept(full_collec
 
 
 async def test_old_circles_are_freed_when_the_time_comes() -> None:
-    seldom = asyncio.create_task(collect_seldom(every=0.05))
+    seldom = asyncio.create_task(keep_short(every=0.05))
     await asyncio.sleep(0)
     circle = Circle()
     gone = weakref.ref(circle)
@@ -53,7 +53,7 @@ async def test_old_circles_are_freed_when_the_time_comes() -> None:
 
 async def test_afterwards_all_is_as_before() -> None:
     before = gc.get_threshold()
-    seldom = asyncio.create_task(collect_seldom())
+    seldom = asyncio.create_task(keep_short())
     await until(lambda: gc.get_threshold() != before)
     seldom.cancel()
     await asyncio.gather(seldom, return_exceptions=True)

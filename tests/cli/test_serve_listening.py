@@ -1,11 +1,16 @@
 """`penstock serve` and where it listens: what is said at the start."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from listening import make_certificate
+from local_git import commit, git, new_repository
+
+from runner.plan.lifecycle import server_in_place
+from runner.store.store import Store
 
 
 def serve(folder: Path, config: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -39,3 +44,21 @@ def test_paths_of_the_configuration_start_at_its_folder(tmp_path: Path) -> None:
     config = 'listen = "0.0.0.0:0"\n[tls]\ncertificate = "tls/certificate.pem"\nprivate_key = "tls/key.pem"'
     done = serve(tmp_path, config)
     assert f"{tmp_path}/tls/certificate.pem expired" in done.stderr
+
+
+def test_an_address_that_is_refused_is_said_before_anything_is_watched(tmp_path: Path) -> None:
+    new_repository(tmp_path / "shop")
+    (tmp_path / "shop" / "penstock.yaml").write_text("no manifest\n")
+    git(tmp_path / "shop", "add", "--all")
+    commit(tmp_path / "shop", "first")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        watched = f'[repositories.shop]\nurl = "{tmp_path / "shop"}"\nwatch = "files"\n'
+        done = serve(tmp_path, watched, "--listen", address)
+    assert done.returncode != 0
+    assert f"cannot listen on {address}" in done.stderr
+    store = Store(tmp_path / "state", server_in_place())
+    assert store.changes() == []
+    store.close()

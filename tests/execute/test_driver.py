@@ -164,17 +164,20 @@ async def test_a_bug_on_one_host_fails_that_host_alone(bench: Bench) -> None:
 
 
 async def test_a_source_that_cannot_be_reached_is_tried_again(bench: Bench) -> None:
-    attempts = []
+    told = []
 
     def reluctant(deployment: Deployment) -> Prepared:
-        attempts.append(deployment.id)
-        if len(attempts) == 1:
+        told.append(bench.store.deployment(deployment.id).waiting_for)
+        if len(told) == 1:
             raise WorldError("not reachable")
         return prepare(deployment)
 
     bench.prepare = reluctant
-    assert (await bench.run_to_the_end(bench.deploy())).status is DeploymentStatus.SUCCEEDED
-    assert len(attempts) == 2
+    deployment = await bench.run_to_the_end(bench.deploy())
+    assert (deployment.status, deployment.waiting_for) == (DeploymentStatus.SUCCEEDED, None)
+    assert told == [None, "what it needs: not reachable"]
+    (waited,) = [each for each in bench.store.journal(deployment.id) if each.kind == "deployment waiting"]
+    assert waited.details == {"reason": "waits for what it needs: not reachable"}
 
 
 async def test_what_the_user_must_mend_fails_the_deployment_at_once(bench: Bench) -> None:
