@@ -63,8 +63,9 @@ class Driver:
         self._clock = clock
         self._inbox: list[Result] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._preparing: dict[str, asyncio.Task[None]] = {}  # by deployment
         self._jobs: OrderedDict[str, asyncio.Future[tuple[Job, dict[str, Host]]]] = OrderedDict()
-        self._woken = asyncio.Event()
+        self._woken, self._drained = asyncio.Event(), asyncio.Event()
         self._draining = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._log = get_logger()
@@ -76,6 +77,7 @@ class Driver:
     def drain(self) -> None:
         """Start nothing more; `run` returns once the events in flight have ended and are recorded."""
         self._draining = True
+        self._drained.set()
         self._woken.set()
 
     async def run(self) -> None:
@@ -115,6 +117,9 @@ class Driver:
             self._recorded()
         for action in advance.actions:
             self._begin(action)
+        for deployment_id in advance.withdrawn:
+            if task := self._preparing.get(deployment_id):
+                task.cancel()
         return advance.wake_at
 
     async def _wait(self, wake_at: dt.datetime | None) -> None:
@@ -146,6 +151,9 @@ class Driver:
         task = asyncio.create_task(self._record(doing))
         self._running.add(task)
         task.add_done_callback(self._ended)
+        if isinstance(action, Prepare):
+            self._preparing[action.deployment.id] = task
+            task.add_done_callback(lambda _: self._preparing.pop(action.deployment.id, None))
 
     async def _record(self, doing: Coroutine[Any, Any, Result | None]) -> None:
         if (result := await doing) is not None:
@@ -177,7 +185,10 @@ class Driver:
                 self._log.error("preparation failed with a bug", deployment=deployment.id, exc_info=bug)
                 failed = ErrorInformation(code="INTERNAL_ERROR", message=f"internal error: {bug!r}")
                 return PreparationFailed(deployment_id=deployment.id, error=failed)
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._drained.wait()
+                    return None
             pause = min(pause * 2, 30.0)
 
     async def _event_ended(self, action: RunEvent) -> Result:

@@ -83,7 +83,11 @@ Result: TypeAlias = Prepared | PreparationDelayed | PreparationFailed | EventEnd
 
 
 class Advance(Value, frozen=True, kw_only=True):
-    """What the store wants done now, and when it wants to be asked again though nothing happens."""
+    """What the store wants done now, and when it wants to be asked again though nothing happens.
+
+    *withdrawn*: deployments that are prepared although nobody wants that any more.
+    """
 
     actions: tuple[Action, ...] = ()
+    withdrawn: tuple[str, ...] = ()
     wake_at: dt.datetime | None = None

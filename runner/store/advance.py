@@ -115,6 +115,7 @@ class _Reconciler:
         self.tx, self.pipeline, self.now = tx, pipeline, now
         self.ledger = Ledger(tx, now)
         self.actions: list[Action] = []
+        self.withdrawn: list[str] = []
 
     def run(self, results: Sequence[Result], *, draining: bool) -> Advance:
         by_deployment: dict[str, list[Result]] = {}
@@ -132,7 +133,7 @@ class _Reconciler:
             by_deployment = {}
         self.ledger.write()
         wake_at = self.tx.execute(sa.select(sa.func.min(t.deployments.c.wake_at))).scalar()
-        return Advance(actions=tuple(self.actions), wake_at=wake_at)
+        return Advance(actions=tuple(self.actions), withdrawn=tuple(self.withdrawn), wake_at=wake_at)
 
     def _needing_a_look(self, known: Iterable[str]) -> list[str]:
         d = t.deployments.c
@@ -141,6 +142,8 @@ class _Reconciler:
 
     def _look(self, deployment_id: str, results: Sequence[Result], groups: dict[str, None], *, draining: bool) -> None:
         row = self.tx.execute(sa.select(t.deployments).where(t.deployments.c.id == deployment_id)).first()
+        if any(isinstance(result, PreparationDelayed) for result in results) and (row is None or row.status != QUEUED):
+            self.withdrawn.append(deployment_id)
         if row is None:
             return  # it ended, and its application was deleted, while this result was on its way
         if row.status == CREATED:

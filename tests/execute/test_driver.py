@@ -180,6 +180,29 @@ async def test_a_source_that_cannot_be_reached_is_tried_again(bench: Bench) -> N
     assert waited.details == {"reason": "waits for what it needs: not reachable"}
 
 
+async def test_a_preparation_that_waits_for_its_next_try_holds_up_neither_a_stop_nor_the_end(bench: Bench) -> None:
+    tried: list[str] = []
+
+    def unreachable(deployment: Deployment) -> Prepared:
+        tried.append(deployment.id)
+        raise WorldError("not reachable")
+
+    bench.prepare = unreachable
+    driver = bench.driver()
+    driving = asyncio.create_task(driver.run())
+    wish = Wish(manifest=manifest(group("one"), group("other")), revision=revision("1"))
+    stopped, waits = bench.store.create_releases("shop", [wish], "user", Options(), now())
+    await until(lambda: all(bench.store.deployment(each).waiting_for for each in (stopped, waits)))
+    bench.store.request_stop(stopped, now(), rollback=None)
+    await until(lambda: stopped not in driver._preparing)
+    assert waits in driver._preparing
+    before = list(tried)
+    driver.drain()
+    await driving
+    assert tried == before  # it did not wait for the next try
+    assert bench.store.deployment(waits).status is DeploymentStatus.QUEUED
+
+
 async def test_what_the_user_must_mend_fails_the_deployment_at_once(bench: Bench) -> None:
     error = ErrorInformation(code="INVALID_REVISION", message="holds no appspec.yml")
     bench.prepare = lambda each: PreparationFailed(deployment_id=each.id, error=error)  # type: ignore[assignment]
