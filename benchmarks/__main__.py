@@ -6,7 +6,7 @@ from importlib import import_module
 
 from benchmarks import machine
 
-NAMES = ("commit_to_event", "rollout_100", "validate", "decide", "agents")
+NAMES = ("commit_to_event", "rollout_100", "validate", "decide", "agents", "agent_events")
 
 
 def main() -> int:

@@ -8,16 +8,18 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 
 from benchmarks.measure import Sample, Table, in_turns
 from benchmarks.site import folder, git
+
+T = TypeVar("T")
 
 RUNS = 20
 PATIENCE = 60.0  # seconds until something has gone wrong
@@ -30,7 +32,8 @@ CASES = {  # deployment group: the events that run the hook
 }
 NAMES = {"empty": "seven empty events", "hooks": "seven events, five hooks"}
 ROLE = "arn:aws:iam::000000000000:role/benchmark"
-TIMES = """SELECT min(handed_out_at), max(completed_at) FROM host_commands WHERE deployment_id = ?"""
+TIMES = "SELECT min(handed_out_at), max(completed_at) FROM host_commands WHERE deployment_id = ?"
+STATUS = "SELECT status FROM deployments WHERE id = ? AND completed_at IS NOT NULL"
 
 
 def measure(runs: int, *, small: bool = False) -> Table:
@@ -108,7 +111,7 @@ class Server:
 
     def await_end(self, deployment: str) -> float:
         """When *deployment* was seen to have succeeded, as seconds since the epoch."""
-        (status,) = self._await(lambda: self.row(f"{_STATUS} AND completed_at IS NOT NULL", deployment))
+        (status,) = self._await(lambda: self.row(STATUS, deployment))
         ended = time.time()
         assert status == "Succeeded", self._log.read_text()
         return ended
@@ -121,7 +124,7 @@ class Server:
         finally:
             database.close()
 
-    def _await(self, look: Any) -> Any:
+    def _await(self, look: Callable[[], T | None]) -> T:
         limit = time.monotonic() + PATIENCE
         while not (found := look()):
             assert time.monotonic() < limit, self._log.read_text()
@@ -147,9 +150,6 @@ class Server:
                 onPremisesInstanceTagFilters=[{"Key": "stage", "Value": "all", "Type": "KEY_AND_VALUE"}],
             )
         return client
-
-
-_STATUS = "SELECT status FROM deployments WHERE id = ?"
 
 
 @contextmanager

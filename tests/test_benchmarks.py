@@ -24,6 +24,7 @@ def benchmarks(*arguments: str, module: str = "benchmarks") -> subprocess.Comple
         ("validate", ["python -c pass", "penstock --help", "penstock validate, in a git checkout"]),
         ("decide", ["20 hosts, 20 results a transaction"]),
         ("agents", ["floor: asyncio, fixed bytes", "penstock's listener and desk"]),
+        ("agent_events", ["seven empty events: one shell", "seven events, five hooks: penstock"]),
     ],
 )
 def test_a_benchmark_of_a_tiny_size_prints_its_cases_in_a_table(name: str, cases: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from runner.errors import WorldError
@@ -47,6 +49,19 @@ class LogFiles:
             return "".join(path.read_text(encoding="utf-8", errors="replace") for path in found)
         except OSError as error:
             raise WorldError(f"the log of {deployment_id} on {target} cannot be read: {error.strerror}") from error
+
+    def sweep(self, known: Callable[[Collection[str]], Collection[str]]) -> None:
+        """Remove the output of deployments that are no more, as their application was deleted. What fails is left.
+
+        *known*: which of these IDs are still deployments. A deployment is recorded before its first output is kept, so
+        none that begins meanwhile is taken for a deleted one.
+        """
+        try:
+            kept = os.listdir(self._folder)  # noqa: PTH208
+        except OSError:
+            return
+        for gone in set(kept).difference(known(kept)):
+            shutil.rmtree(Path(self._folder, gone), ignore_errors=True)
 
     def _as_far_as_kept(self, content: bytes, size: int, deployment_id: str) -> bytes:
         """What of *content* has room behind *size* bytes; the line that says so takes the file beyond the limit, once."""

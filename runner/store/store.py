@@ -4,7 +4,7 @@ Every method is one transaction. Methods block; call them from threads where tha
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -315,6 +315,11 @@ class Store:
         query = sa.select(d.id).where(d.id.startswith(prefix, autoescape=True)).order_by(d.number.desc())
         with self._db.read() as tx:
             return list(tx.execute(query.limit(limit)).scalars())
+
+    def known(self, ids: Collection[str]) -> set[str]:
+        """Those of *ids* that are deployments."""
+        with self._db.read() as tx:
+            return set(tx.execute(sa.select(t.deployments.c.id)).scalars()).intersection(ids)
 
     def targets(self, deployment_id: str) -> list[Target]:
         """The targets of a deployment, in deployment order; none before it has begun."""

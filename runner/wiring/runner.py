@@ -163,6 +163,7 @@ class Runner:
         *listen*, *tls*, *without_tls* come before what the configuration says. *ready* is told the listener's address
         (None without one) once it accepts connections.
         """
+        await asyncio.to_thread(self.logs.sweep, self.store.known)
         outbox, door = self._outbox(), None
         address = listen or self.config.listen
         if address:

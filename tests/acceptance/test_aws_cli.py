@@ -92,7 +92,9 @@ def deploy(aws: AwsCli, location: dict[str, str], *options: str) -> str:
     return made
 
 
-def test_from_create_application_to_a_deployment_that_succeeded(aws: AwsCli, bundle: Path, tmp_path: Path) -> None:
+def test_from_create_application_to_a_deployment_that_succeeded(
+    aws: AwsCli, server: Server, bundle: Path, tmp_path: Path
+) -> None:
     make_group(aws)
     location = push(aws, bundle)
     assert set(location) == {"bucket", "key", "bundleType", "eTag"}
@@ -130,6 +132,16 @@ def test_from_create_application_to_a_deployment_that_succeeded(aws: AwsCli, bun
     )["deploymentGroupInfo"]
     assert group["lastSuccessfulDeployment"]["deploymentId"] == made
     assert group["onPremisesTagSet"] == json.loads(TAGS)
+
+    logs = tmp_path / "state" / "logs"
+    assert [each.name for each in logs.iterdir()] == [made]
+    server.stop()
+    server.start()
+    assert [each.name for each in logs.iterdir()] == [made]
+    aws("deploy", "delete-application", "--application-name", "shop")
+    server.stop()
+    server.start()
+    assert not list(logs.iterdir())  # the output of deployments goes with them
 
 
 def test_a_deployment_that_hangs_is_stopped_and_one_that_fails_says_where(

@@ -41,3 +41,13 @@ def test_output_that_just_fits_is_kept_without_a_word(tmp_path):
     logs = LogFiles(tmp_path, most=100)
     logs.append("d-1", "web-1", 0, "x" * 99 + "\n")
     assert logs.read("d-1", "web-1") == "x" * 99 + "\n"
+
+
+def test_the_output_of_deployments_that_are_no_more_is_removed(tmp_path):
+    logs = LogFiles(tmp_path / "logs")
+    logs.sweep(set)  # nothing was ever kept
+    for deployment in ("d-1", "d-2", "d-3"):
+        logs.append(deployment, "web-1", 0, "said\n")
+    logs.sweep(lambda ids: {"d-2", "d-4"} & set(ids))
+    assert [logs.read(deployment, "web-1") for deployment in ("d-1", "d-2", "d-3")] == ["", "said\n", ""]
+    assert [each.name for each in (tmp_path / "logs").iterdir()] == ["d-2"]
