@@ -23,6 +23,7 @@ from official_agent import OfficialAgent
 from store_cases import ALL_AT_ONCE, group, manifest, revision
 from waiting import until
 
+from runner import log
 from runner.api.agents.bundles import Bundles
 from runner.api.agents.enrolment import Enrolment
 from runner.api.agents.operations import operations
@@ -219,6 +220,7 @@ def _signing_name(model: Any) -> str:
 
 
 async def _main(folder: str, address: str, *hosts: str) -> None:
+    log.configure()  # to standard error: what is said first on standard output is the address
     soon = dt.timedelta(seconds=1)
     agents = [Host(name=name, transport="agent") for name in hosts]
     made = AgentRig(Path(folder), agents, AgentTimeouts(), lost_after=soon)
