@@ -46,7 +46,7 @@ conformance: dev ## our executor beside 129 recorded deployments of the official
 	@scripts/debian-packages
 	@$(BIN)/python tests/conformance/host/check.py
 
-wheel: dev       ## build it, install it into an empty environment, run the tests there
+wheel: dev       ## build it, install it into an empty environment, run the tests that notice what it lacks
 	@scripts/test-wheel
 
 bench: dev       ## figures beside their floors; never a test

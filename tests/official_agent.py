@@ -3,7 +3,7 @@
 Source: the notes on the agent's wire protocol that the project started from: polling in parallel, up to 16 commands at
 once, acknowledge before executing, two Completes after a failure, the SDK's retries, code 7 after a crash. It signs with
 botocore's own signer, and fetches bundles as its S3 client does. Time passes faster here: `pace` scales the pauses after
-errors, `retry_pace` those of the SDK.
+errors, `retry_pace` those of the SDK; `more_retries` than the SDK makes are for machines that start servers slowly.
 """
 
 import base64
@@ -84,10 +84,11 @@ class OfficialAgent:
         secure: bool = False,
         pace: float = 0.02,
         retry_pace: float = 0.02,
+        more_retries: int = 0,
         fetch: bool = True,
     ) -> None:
         self.url, self.identifier, self._run, self._pace, self._fetch = url, identifier, run, pace, fetch
-        self._retry_pace = retry_pace
+        self._retries = [pause * retry_pace for pause in (*_RETRIES, *(_RETRIES[-1],) * more_retries)]
         self._prefix, self._service = (
             ("CodeDeployCommandService", "codedeploy-commands-secure")
             if secure
@@ -281,7 +282,7 @@ class OfficialAgent:
             "X-Amz-Target": f"{self._prefix}.{operation}",
             "X-Amz-Codedeploy-Agent-Version": "OFFICIAL_1.8.1-1_rpm",
         }
-        for pause in (*_RETRIES, None):
+        for pause in (*self._retries, None):
             try:
                 request = self._signed("POST", self.url + "/", headers, body)
                 with _PLAIN.open(request, timeout=80) as answer:
@@ -293,7 +294,8 @@ class OfficialAgent:
             except OSError:
                 if pause is None:
                     raise
-            time.sleep(pause * self._retry_pace)
+            if self._ended.wait(pause):
+                raise ConnectionError("the agent is ending")
         raise AssertionError("not reached")
 
     def download(self, specification: dict[str, Any]) -> bytes:

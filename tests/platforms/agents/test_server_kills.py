@@ -47,14 +47,15 @@ async def test_a_server_that_is_killed_over_and_over_loses_nothing_and_repeats_n
     world = Deployments(tmp_path / "world")
     server = ServerProcess(tmp_path / "world", "web-1", "web-2")
     await server.start()
-    # the SDK gives up after 2.1 s in all; these do after 6.3, as some machines take long to start a server
+    # the SDK gives up after 2.1 s in all; these do after a minute, as some machines take long to start a server
     agents = [
         OfficialAgent(
             f"http://{server.address}",
             tmp_path / host,
             key=world.key(host),
             identifier=f"{ARN}{host}",
-            retry_pace=3,
+            retry_pace=1,
+            more_retries=50,
         )
         for host in ("web-1", "web-2")
     ]
