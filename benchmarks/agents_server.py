@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.recorded import BUNDLE, REVISION, record
 from runner.api.awsjson import models
 from runner.api.awsjson.service import Service
 from runner.api.awsjson.tokens import Tokens
@@ -21,17 +22,12 @@ from runner.api.call import AsyncOperation, Call
 from runner.api.endpoint import Endpoint
 from runner.api.identity.limits import Limits
 from runner.api.identity.verifier import Verifier
-from runner.api.listener import listener
+from runner.api.serving.listener import listener
 from runner.api.site import Mounts, Site
 from runner.config import Listening
 from runner.model.appspec import AppSpec
 from runner.model.command import Command, Job
-from runner.model.deployment import Options
-from runner.model.manifest import GroupSettings, Manifest, Watch
-from runner.model.revision import Bundle, GitRevision
-from runner.model.rollout import MinimumHealthyHosts, Rollout
 from runner.model.target import Host
-from runner.model.work import Wish
 from runner.plan.lifecycle import server_in_place
 from runner.platforms.agents.desk import Desk
 from runner.ports.agents import Caller
@@ -158,28 +154,13 @@ def _caller(call: Call) -> Caller:
 
 def _job(store: Store) -> Job:
     """A deployment that is recorded, and never driven."""
-    everything = MinimumHealthyHosts(type="HOST_COUNT", value=0)
-    group = GroupSettings(name="all", tags={}, rollout=Rollout(name="AllAtOnce", minimum_healthy=everything))
-    manifest = Manifest(
-        application="shop",
-        platform="Server",
-        file="penstock.yaml",
-        root="",
-        watch=Watch(),
-        revision=None,
-        appspec="appspec.yml",
-        groups=(group,),
-    )
-    revision = GitRevision(repository="shop", commit_id="0" * 40)
-    (made,) = store.create_releases("shop", [Wish(manifest=manifest, revision=revision)], "user", Options(), _now())
-    bundle = Bundle(path="/bundle", bundle_type="tar", sha256="0" * 64, size=1)
     return Job(
-        deployment_id=made,
+        deployment_id=record(store, _now()),
         application="shop",
         group="all",
         group_id="g",
-        revision=revision,
-        bundle=bundle,
+        revision=REVISION,
+        bundle=BUNDLE,
         appspec=AppSpec(),
     )
 

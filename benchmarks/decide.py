@@ -8,22 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.measure import Sample, Table, Take, in_turns
+from benchmarks.recorded import BUNDLE, record
 from benchmarks.site import folder
 from runner.model.appspec import AppSpec
 from runner.model.command import Outcome
-from runner.model.deployment import Options
-from runner.model.manifest import GroupSettings, Manifest, Watch
-from runner.model.revision import Bundle, GitRevision
-from runner.model.rollout import MinimumHealthyHosts, Rollout
 from runner.model.target import Diagnostics, Host
-from runner.model.work import Action, EventEnded, Prepared, Result, RunEvent, Wish
+from runner.model.work import Action, EventEnded, Prepared, Result, RunEvent
 from runner.plan.lifecycle import server_in_place
 from runner.store.store import Store
 
 RUNS = 5
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ADVANCES = 20  # of a small batch; a whole rollout would measure the same for longer
-ALL_AT_ONCE = MinimumHealthyHosts(type="HOST_COUNT", value=0)
 
 
 class Size(NamedTuple):
@@ -76,23 +72,11 @@ def _case(size: Size, place: Path) -> Take:
 
 def _under_way(store: Store, hosts: int) -> list[Action]:
     """A deployment whose first lifecycle event runs on every host."""
-    settings = GroupSettings(name="all", tags={}, rollout=Rollout(name="AllAtOnce", minimum_healthy=ALL_AT_ONCE))
-    manifest = Manifest(
-        application="shop",
-        platform="Server",
-        file="penstock.yaml",
-        root="",
-        watch=Watch(),
-        revision=None,
-        appspec="appspec.yml",
-        groups=(settings,),
-    )
-    revision = GitRevision(repository="shop", commit_id="0" * 40)
-    (made,) = store.create_releases("shop", [Wish(manifest=manifest, revision=revision)], "user", Options(), NOW)
+    made = record(store, NOW)
     store.advance([], NOW)
     prepared = Prepared(
         deployment_id=made,
-        bundle=Bundle(path="/bundle", bundle_type="tar", sha256="0" * 64, size=1),
+        bundle=BUNDLE,
         appspec=AppSpec(),
         hosts=tuple(Host(name=f"host-{number:05}", folder="/host") for number in range(hosts)),
     )

@@ -33,7 +33,7 @@ from runner.api.awsjson.tokens import Tokens
 from runner.api.endpoint import Endpoint
 from runner.api.identity.limits import Limits
 from runner.api.identity.verifier import Verifier
-from runner.api.listener import listener
+from runner.api.serving.listener import listener
 from runner.api.site import Mounts, Site
 from runner.config import Listening
 from runner.execute.driver import Driver

@@ -13,9 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from runner.api.address import parse_address
-from runner.api.connection import Limits
-from runner.api.listener import listener
+from runner.api.serving.address import parse_address
+from runner.api.serving.connection import Limits
+from runner.api.serving.listener import listener
 from runner.api.site import Mounts, Site
 from runner.config import Listening, Tls
 

@@ -10,14 +10,11 @@ from collections.abc import Iterable
 from functools import partial
 from uuid import uuid4
 
+from runner.api.asgi import ARRIVED, CANCELS, Receive, Scope, Send, client
 from runner.api.awsjson.errors import refusal
 from runner.api.awsjson.exchange import (
     SLOWEST,
     HungUp,
-    Receive,
-    Scope,
-    Send,
-    client,
     hung_up,
     read_body,
     respond,
@@ -38,12 +35,6 @@ from runner.ports.identity import Answer, Answers, Identity, SignedRequest
 from runner.threads import in_thread
 
 AT_ONCE = 32  # calls in threads; further ones wait their turn
-
-CANCELS = "penstock.cancels"
-"""ASGI extension of a server that cancels a request's task itself when the caller hangs up."""
-
-ARRIVED = "penstock.arrived"
-"""ASGI extension of a request whose body is there already, all of it."""
 
 _JSON = b"application/x-amz-json-1.1"
 _CLOSING = frozenset({408, 413})  # statuses of requests that were not read to their end

@@ -1,16 +1,11 @@
 """Which path goes where. Bare ASGI: agents wait behind `POST /` by the thousand, and each pays for what stands here."""
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
+from runner.api.asgi import CLOSE, App, Receive, Scope, Send, answer
 from runner.errors import WorldError
 from runner.threads import in_thread
-
-Scope: TypeAlias = dict[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
-Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
-App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Health = Callable[[], dict[str, Any]]
 """How the runner is: `{"status": "ok", ...}`; blocks on the database, raises `WorldError` when it cannot be read."""
@@ -63,22 +58,10 @@ class Site:
         await answer(send, status, told)
 
 
-async def answer(send: Send, status: int, told: Mapping[str, Any] | bytes, *, close: bool = False) -> None:
-    """Answer *told*: JSON of a mapping, or plain text. *close*: the connection with it."""
-    text = isinstance(told, bytes)
-    body = told if isinstance(told, bytes) else json.dumps(told, separators=(",", ":")).encode()
-    kind = b"text/plain; charset=utf-8" if text else b"application/json"
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
-    if close:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
 async def _greet(_scope: Scope, _receive: Receive, send: Send) -> None:
     await answer(send, 200, _GREETING)
 
 
 async def _nothing(scope: Scope, _receive: Receive, send: Send) -> None:
-    unread = scope["method"] not in _READS
-    await answer(send, 404, {"message": f"there is nothing at {scope['method']} {scope['path'][:200]}"}, close=unread)
+    told = {"message": f"there is nothing at {scope['method']} {scope['path'][:200]}"}
+    await answer(send, 404, told, *(() if scope["method"] in _READS else (CLOSE,)))

@@ -4,6 +4,7 @@ from functools import cache
 
 from runner import resources, yaml
 from runner.model.manifest import GroupSettings
+from runner.model.traffic import LoadBalancing
 from runner.model.value import Value
 
 
@@ -19,7 +20,11 @@ class Pipeline(Value, frozen=True, kw_only=True):
         *settings*: the deployment's own snapshot, which never changes. Without a load balancer there are no traffic
         events; they are not skipped either. Source: CodeDeploy user guide, "Lifecycle event hook availability".
         """
-        if settings.load_balancer is not None:
+        return self.behind(settings.load_balancer)
+
+    def behind(self, load_balancer: LoadBalancing | None) -> tuple[str, ...]:
+        """As `of`, for whoever knows no more than that."""
+        if load_balancer is not None:
             return self.events
         return tuple(event for event in self.events if event not in self.traffic)
 

@@ -16,7 +16,7 @@ from runner.api.codedeploy.arns import Arns
 from runner.api.endpoint import Endpoint
 from runner.api.identity.limits import Limits
 from runner.api.identity.verifier import Verifier
-from runner.api.listener import listener
+from runner.api.serving.listener import listener
 from runner.api.site import Health, Mounts, Site
 from runner.config import Config, Listening
 from runner.platforms.agents.bundles import BundlesOfHosts

@@ -20,10 +20,11 @@ from botocore.exceptions import ClientError
 from structlog.testing import capture_logs
 from waiting import until
 
+from runner.api.asgi import CANCELS
 from runner.api.awsjson import models
 from runner.api.awsjson.exchange import HungUp, read_body
 from runner.api.call import AsyncOperation, Call, Operation, Result
-from runner.api.endpoint import AT_ONCE, CANCELS
+from runner.api.endpoint import AT_ONCE
 from runner.api.identity.limits import OPEN_POLLS, Limits
 from runner.errors import NoInstances, Refused, UserError, WorldError
 from runner.model.identity import Principal

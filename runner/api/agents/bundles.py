@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
-from runner.api.awsjson.exchange import Receive, Scope, Send
+from runner.api.asgi import Receive, Scope, Send
+from runner.api.awsjson.exchange import signed_request
 from runner.api.identity.roles import allow
 from runner.errors import Refused, UserError, WorldError
 from runner.log import get_logger
 from runner.ports.agents import BundleAtHand, HostBundles
-from runner.ports.identity import NOT_IDENTIFIED, Identity, SignedRequest
+from runner.ports.identity import NOT_IDENTIFIED, Identity
 from runner.threads import in_thread
 
 _SERVICES = frozenset({"s3"})
@@ -63,7 +64,7 @@ class Bundles:
     async def _find(self, scope: Scope) -> BundleAtHand:
         if scope["method"] not in ("GET", "HEAD"):
             raise _Problem(405, "MethodNotAllowed", "bundles are fetched with GET", allow="GET, HEAD")
-        request = _request(scope)
+        request = signed_request(scope, b"")
         try:
             principal = self._identity.identify(request, _SERVICES)
             allow(principal, "GetObject")
@@ -156,15 +157,6 @@ async def _refuse(scope: Scope, send: Send, problem: _Problem) -> None:
     raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": problem.status, "headers": raw})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-def _request(scope: Scope) -> SignedRequest:
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
-    client = str(scope["client"][0]) if scope.get("client") else ""
-    query: bytes = scope.get("query_string", b"")
-    return SignedRequest(
-        scope["method"], path.decode("latin-1"), query.decode("latin-1"), scope["headers"], b"", client
-    )
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -4,7 +4,8 @@ import json
 from functools import partial
 from typing import Any
 
-from runner.api.awsjson.exchange import HungUp, Receive, Scope, Send, read_body
+from runner.api.asgi import Receive, Scope, Send, answer, client
+from runner.api.awsjson.exchange import HungUp, read_body
 from runner.api.identity.failures import Failures
 from runner.errors import Refused, UserError, WorldError
 from runner.log import get_logger
@@ -13,6 +14,7 @@ from runner.ports.agents import SigningKey
 from runner.ports.identity import Enrolments
 from runner.threads import in_thread
 
+_NO_STORE = (b"cache-control", b"no-store")
 _LONGEST = 1024  # characters of a token
 _INVALID = "InvalidTokenException"
 _STATUS = {"RequestEntityTooLargeException": 413, "RequestTimeoutException": 408, "MethodNotAllowedException": 405}
@@ -26,24 +28,24 @@ class Enrolment:
         self._failures = Failures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = str(scope["client"][0]) if scope.get("client") else ""
+        address = client(scope)
         try:
             if scope["method"] != "POST":
                 raise Refused("MethodNotAllowedException", "an agent enrols with POST")
-            self._failures.check(client, None)
+            self._failures.check(address, None)
             enrolled = await self._enrol(_token(await read_body(receive)))
         except HungUp:
             return
         except UserError as error:
-            self._failures.count(client, None)
+            self._failures.count(address, None)
             status = _STATUS.get(error.code, 400)
-            get_logger().info("enrolment refused", code=error.code, client=client)
-            await _answer(send, status, {"__type": error.code, "message": error.message})
+            get_logger().info("enrolment refused", code=error.code, client=address)
+            await answer(send, status, {"__type": error.code, "message": error.message}, _NO_STORE)
         except WorldError as error:
             get_logger().warning("enrolment failed", error=error.message)
-            await _answer(send, 503, {"__type": "ServiceUnavailableException", "message": "try again"})
+            await answer(send, 503, {"__type": "ServiceUnavailableException", "message": "try again"}, _NO_STORE)
         else:
-            await _answer(send, 200, enrolled)
+            await answer(send, 200, enrolled, _NO_STORE)
 
     async def _enrol(self, token: str) -> dict[str, Any]:
         issued = await in_thread(partial(self._enrolments.enrol, token, self._clock()))
@@ -67,14 +69,3 @@ def _token(body: bytes) -> str:
     if not isinstance(token, str) or not 0 < len(token) <= _LONGEST or not token.isascii():
         raise Refused(_INVALID, 'the body should be JSON: {"token": "..."}')
     return token
-
-
-async def _answer(send: Send, status: int, body: dict[str, Any]) -> None:
-    text = json.dumps(body).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(text)),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})

@@ -1,25 +1,19 @@
 """The HTTP side of a call, on bare ASGI: a body that is neither too large nor too slow, and the answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
 
 import msgspec
 
+from runner.api.asgi import CLOSE, Receive, Scope, Send, client
 from runner.api.awsjson.errors import as_cbor
 from runner.errors import Refused
 from runner.ports.identity import Answer, SignedRequest
-
-Scope: TypeAlias = dict[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
-Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
 LARGEST = 1 << 20  # bytes of a body; a request of CodeDeploy with everything in it is a tenth of that
 SLOWEST = 30.0  # seconds for a body to arrive
 _THROWN_AWAY = 16 * LARGEST  # of a body that is too large: a client that is still sending does not hear our answer
 
 _TYPE = (b"content-type", b"application/x-amz-json-1.1")
-_CLOSE = (b"connection", b"close")
 
 
 class HungUp(Exception):
@@ -68,11 +62,6 @@ def signed_request(scope: Scope, body: bytes) -> SignedRequest:
     )
 
 
-def client(scope: Scope) -> str:
-    """The address that a request came from, "" when it is not known."""
-    return str(scope["client"][0]) if scope.get("client") else ""
-
-
 async def hung_up(receive: Receive) -> None:
     """Return once the caller is gone."""
     while (await receive())["type"] != "http.disconnect":
@@ -85,7 +74,7 @@ async def respond(send: Send, answer: Answer, request_id: str, *, close: bool = 
     if answer.status == 405:
         headers.append((b"allow", b"POST"))
     if close:
-        headers.append(_CLOSE)
+        headers.append(CLOSE)
     await _send(send, answer.status, headers, answer.body.encode(), request_id)
 
 

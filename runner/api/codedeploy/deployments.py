@@ -6,13 +6,11 @@ from runner.api.call import Call, Operation, Params, Result
 from runner.api.codedeploy import control, creating, hooks, instances, targets
 from runner.api.codedeploy.arns import Arns
 from runner.api.codedeploy.deployment_info import deployment_info
+from runner.api.codedeploy.listing import SIZE
 from runner.errors import Refused
 from runner.ports.catalog import CatalogStore
 from runner.ports.deployments import DeploymentFilter, DeploymentStore
 from runner.service import Service
-
-PAGE = 100  # deployments in one answer
-BATCH = 25  # IDs in one request
 
 
 def operations(
@@ -41,19 +39,15 @@ class _Reading:
 
     def batch_get(self, call: Call) -> Result:
         """IDs that are not known are left out."""
-        ids = call.params["deploymentIds"]
-        if len(ids) > BATCH:
-            raise Refused(
-                "BatchLimitExceededException", f"at most {BATCH} deployments at a time; {len(ids)} were named"
-            )
-        return {"deploymentsInfo": [deployment_info(each) for each in self._deployments.several(ids)]}
+        found = self._deployments.several(call.params["deploymentIds"])
+        return {"deploymentsInfo": [deployment_info(each) for each in found]}
 
     def ids(self, call: Call) -> Result:
         """IDs, newest first. Nothing here was made by CloudFormation, so no external ID has deployments."""
         which, after = self._filter(call.params), call.pages.after()
         if call.params.get("externalId"):
             return {"deployments": []}
-        page = self._deployments.page(which, after["number"] if after else None, PAGE)
+        page = self._deployments.page(which, after["number"] if after else None, SIZE)
         token = None if page.after is None else call.pages.token({"number": page.after})
         return {"deployments": page.ids, "nextToken": token}
 

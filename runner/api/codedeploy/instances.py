@@ -2,7 +2,7 @@
 
 from runner.api.call import Call, Operation, Result
 from runner.api.codedeploy.target_info import instance_summary
-from runner.api.codedeploy.targets import BATCH, check_labels, check_statuses, started, target_page
+from runner.api.codedeploy.targets import check_labels, check_statuses, started, target_page
 from runner.errors import Refused
 from runner.ports.deployments import DeploymentStore
 
@@ -31,10 +31,6 @@ class _Instances:
     def batch_get(self, call: Call) -> Result:
         """Those that are not known are named in `errorMessage`."""
         wanted = call.params["instanceIds"]
-        if len(wanted) > BATCH:
-            raise Refused(
-                "BatchLimitExceededException", f"at most {BATCH} instances at a time; {len(wanted)} were named"
-            )
         deployment = self._deployments.get(call.params["deploymentId"])
         found = self._deployments.targets(deployment.id, wanted)
         missing = sorted(set(wanted) - {each.id for each in found})

@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from runner.api.call import Call, Operation, Result
 from runner.api.codedeploy.arns import Arns
+from runner.api.codedeploy.listing import SIZE
 from runner.api.codedeploy.target_info import deployment_target
 from runner.errors import Refused
 from runner.model.deployment import Deployment
 from runner.model.target import Target, TargetStatus
 from runner.ports.deployments import DeploymentStore
-
-PAGE = 100  # targets in one answer
-BATCH = 25  # IDs in one request
 
 _STATUSES = (*map(str, TargetStatus), "Unknown", "Ready")
 
@@ -35,14 +33,8 @@ class _Targets:
         return {"deploymentTarget": deployment_target(deployment.id, found, self._arns)}
 
     def batch_get(self, call: Call) -> Result:
-        wanted = call.params["targetIds"]
-        if len(wanted) > BATCH:
-            raise Refused(
-                "DeploymentTargetListSizeExceededException",
-                f"at most {BATCH} targets at a time; {len(wanted)} were named",
-            )
         deployment = started(self._deployments, call)
-        found = self._found(deployment, wanted)
+        found = self._found(deployment, call.params["targetIds"])
         return {"deploymentTargets": [deployment_target(deployment.id, each, self._arns) for each in found]}
 
     def names(self, call: Call) -> Result:
@@ -96,7 +88,7 @@ def check_labels(labels: Sequence[str], deployment: Deployment) -> None:
 def target_page(deployments: DeploymentStore, call: Call, deployment: Deployment, statuses: Sequence[str]) -> Result:
     """`ids` and `nextToken` of one page."""
     after = call.pages.after()
-    page = deployments.target_page(deployment.id, statuses, after["position"] if after else None, PAGE)
+    page = deployments.target_page(deployment.id, statuses, after["position"] if after else None, SIZE)
     token = None if page.after is None else call.pages.token({"position": page.after})
     return {"ids": page.ids, "nextToken": token}
 

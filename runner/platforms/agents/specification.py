@@ -55,9 +55,7 @@ def content_for_ours(job: Job, host: Host, executor: ExecutorSettings) -> dict[s
 
 def events(job: Job) -> list[str]:
     """The lifecycle events that a host may be asked for."""
-    pipeline = server_in_place()
-    there = pipeline.events if job.load_balancer else [each for each in pipeline.events if each not in pipeline.traffic]
-    return [each for each in there if each not in _OURS]
+    return [each for each in server_in_place().behind(job.load_balancer) if each not in _OURS]
 
 
 def location(job: Job) -> dict[str, str]:

@@ -94,7 +94,7 @@ def test_lists_go_by_status_and_time_open_at_either_end(rig: DeploymentRig):
 
 
 def test_pages_stay_stable_while_deployments_are_created(rig: DeploymentRig, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(deployments, "PAGE", 3)
+    monkeypatch.setattr(deployments, "SIZE", 3)
     made = [rig.deploy()["deploymentId"] for _ in range(5)]
     first = rig.client.list_deployments(**GROUP)
     rig.deploy()

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from listening import client, listening, make_certificate, private_pem, trusting
 from waiting import until
 
-from runner.api.connection import Limits
-from runner.api.tls import tls_context
+from runner.api.serving.connection import Limits
+from runner.api.serving.tls import tls_context
 from runner.config import Tls
 from runner.errors import UserError
 

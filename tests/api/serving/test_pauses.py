@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from waiting import until
 
-from runner.api.pauses import keep_short
+from runner.api.serving.pauses import keep_short
 
 
 class Circle:

@@ -17,12 +17,10 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from runner.api.site import Receive, Scope, Send, answer
-from runner.api.wire import Wire
+from runner.api.asgi import ARRIVED, CANCELS, CLOSE, Receive, Scope, Send, answer
+from runner.api.serving.wire import Wire
 from runner.log import get_logger
 
-CANCELS = "penstock.cancels"
-ARRIVED = "penstock.arrived"
 _EXTENSIONS: dict[str, dict[str, Any]] = {CANCELS: {}}
 _EXTENSIONS_OF_WHOLE: dict[str, dict[str, Any]] = {CANCELS: {}, ARRIVED: {}}
 _SPARE = 256  # connections beyond the limit that live long enough to be told 503
@@ -204,11 +202,11 @@ class Connection(HttpToolsProtocol):
 
 
 async def _full(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await answer(send, 503, {"message": "the listener has no more room for connections; try again later"}, close=True)
+    await answer(send, 503, {"message": "the listener has no more room for connections; try again later"}, CLOSE)
 
 
 async def _large(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await answer(send, 431, {"message": "the head of the request is too large"}, close=True)
+    await answer(send, 431, {"message": "the head of the request is too large"}, CLOSE)
 
 
 _told_at = float("-inf")

@@ -10,9 +10,9 @@ import pytest
 from listening import client, listening
 from waiting import until
 
-from runner.api.address import parse_address
-from runner.api.connection import CANCELS
-from runner.api.site import Mounts, Receive, Scope, Send, answer
+from runner.api.asgi import CANCELS, Receive, Scope, Send, answer
+from runner.api.serving.address import parse_address
+from runner.api.site import Mounts
 from runner.errors import UserError, WorldError
 
 
@@ -203,7 +203,7 @@ def test_ipv6_hosts_stand_in_brackets() -> None:
 
 
 async def test_the_limit_of_open_files_limits_connections_too() -> None:
-    from runner.api.listener import _room_for_connections
+    from runner.api.serving.listener import _room_for_connections
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert _room_for_connections() <= soft

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from runner.api.address import BACKLOG
-from runner.api.connection import Connection, Limits
+from runner.api.serving.address import BACKLOG
+from runner.api.serving.connection import Connection, Limits
 from runner.api.site import Site
 from runner.log import get_logger
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from listening import client, deaf, listening, make_certificate
 
-from runner.api.connection import Limits
-from runner.api.site import Mounts, Receive, Scope, Send, answer
+from runner.api.asgi import CLOSE, Receive, Scope, Send, answer
+from runner.api.serving.connection import Limits
+from runner.api.site import Mounts
 
 SOON = 0.5  # seconds, for the one limit that a test is about
 POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}"
@@ -136,7 +137,7 @@ async def test_newcomers_beyond_the_limit_are_told_503_and_those_who_are_there_s
 
 async def test_an_answer_before_the_body_has_come_reaches_a_client_that_is_still_sending() -> None:
     async def refuses(scope: Scope, receive: Receive, send: Send) -> None:
-        await answer(send, 413, b"too large", close=True)
+        await answer(send, 413, b"too large", CLOSE)
 
     async with listening(Mounts(api=refuses)) as address, client(address) as one:
         body = b"x" * 5_000_000
@@ -147,7 +148,7 @@ async def test_an_answer_before_the_body_has_come_reaches_a_client_that_is_still
 
 async def test_a_client_that_goes_on_sending_after_its_answer_is_let_go() -> None:
     async def refuses(scope: Scope, receive: Receive, send: Send) -> None:
-        await answer(send, 413, b"too large", close=True)
+        await answer(send, 413, b"too large", CLOSE)
 
     async with listening(Mounts(api=refuses)) as address, client(address) as one:
         await one.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n")

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from runner.api.address import bound
-from runner.api.connection import Limits
-from runner.api.pauses import keep_short
-from runner.api.server import Server
+from runner.api.serving.address import bound
+from runner.api.serving.connection import Limits
+from runner.api.serving.pauses import keep_short
+from runner.api.serving.server import Server
+from runner.api.serving.tls import keep_fresh, tls_context
 from runner.api.site import Site
-from runner.api.tls import keep_fresh, tls_context
 from runner.config import Listening
 
 _OTHER_FILES = 200  # of the limit of open files: the database, hosts, repositories
