@@ -1,15 +1,14 @@
 """What deployments are made of, as it is kept: applications, groups, configurations, registered revisions, instances."""
 
 import datetime as dt
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from runner.model.manifest import GroupSettings
+from runner.model.platform import ComputePlatform
 from runner.model.revision import Revision
 from runner.model.rollout import MinimumHealthyHosts, Rollout
 from runner.model.target import Host
 from runner.model.value import Value
-
-ComputePlatform: TypeAlias = Literal["Server", "Lambda", "ECS"]
 
 
 class Owner(Value, frozen=True, kw_only=True):

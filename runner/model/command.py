@@ -3,6 +3,7 @@
 import datetime as dt
 
 from runner.model.appspec import AppSpec, FileExistsBehavior
+from runner.model.program import TargetState
 from runner.model.revision import Bundle, Revision
 from runner.model.target import Diagnostics, Host
 from runner.model.traffic import LoadBalancing
@@ -42,7 +43,9 @@ class Command(Value, frozen=True, kw_only=True):
 class Outcome(Value, frozen=True, kw_only=True):
     """How a command ended on its host. An event without a script succeeds at once.
 
-    *began*: false when nobody on the host ever took it up; then nothing has happened there.
+    *began*: false when nobody on the host ever took it up; then nothing has happened there. *code*: CodeDeploy's error
+    code for the deployment that fails by it, where that says more than HEALTH_CONSTRAINTS. *state*: of a target whose
+    traffic moves, as it is now; None: as before.
     """
 
     succeeded: bool
@@ -50,3 +53,5 @@ class Outcome(Value, frozen=True, kw_only=True):
     started_at: dt.datetime | None = None  # by the host's clock
     ended_at: dt.datetime | None = None
     began: bool = True
+    code: str = ""
+    state: TargetState | None = None

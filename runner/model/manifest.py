@@ -3,8 +3,13 @@
 import datetime as dt
 from typing import Any, Literal, TypeAlias
 
+from runner.model.aws import AwsPlace
+from runner.model.checks import Alarms, Check
+from runner.model.functions import FunctionSettings
+from runner.model.platform import ComputePlatform
 from runner.model.revision import S3Location
 from runner.model.rollout import Rollout
+from runner.model.services import ServiceSettings
 from runner.model.tags import TagSet
 from runner.model.traffic import LoadBalancing
 from runner.model.value import Value
@@ -51,6 +56,17 @@ class Trigger(Value, frozen=True, kw_only=True):
     name: str = ""
 
 
+class BlueGreen(Value, frozen=True, kw_only=True):
+    """The waits of a deployment that replaces. *ready_wait* None: traffic moves at once; else it waits that long for
+    somebody to continue, and stops when nobody does. *termination_wait* None: the original is kept.
+
+    Source: CodeDeploy API reference, "BlueGreenDeploymentConfiguration".
+    """
+
+    ready_wait: dt.timedelta | None = None
+    termination_wait: dt.timedelta | None = dt.timedelta(0)
+
+
 class GroupSettings(Value, frozen=True, kw_only=True):
     """One deployment group, as a manifest (everything inherited already applied) or the wire API has it.
 
@@ -66,6 +82,13 @@ class GroupSettings(Value, frozen=True, kw_only=True):
     rollback_on: tuple[RollbackEvent, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     load_balancer: LoadBalancing | None = None  # None: there are no traffic events
+    platform: ComputePlatform = "Server"
+    place: AwsPlace = AwsPlace()
+    function: FunctionSettings | None = None  # Lambda, of a manifest
+    service: ServiceSettings | None = None  # ECS
+    blue_green: BlueGreen = BlueGreen()
+    alarms: Alarms | None = None  # None: there are none, or they are not enabled
+    checks: dict[str, Check] = {}  # those that its rollout names
     declared: dict[str, Any] = {}
 
 
@@ -76,7 +99,7 @@ class Manifest(Value, frozen=True, kw_only=True):
     """
 
     application: str
-    platform: Literal["Server"]
+    platform: ComputePlatform
     file: str
     root: str
     watch: Watch

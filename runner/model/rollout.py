@@ -31,16 +31,49 @@ class BatchStep(Value, frozen=True, kw_only=True, tag="batch"):
 
 
 class HoldStep(Value, frozen=True, kw_only=True, tag="hold"):
-    """Wait before the next step."""
+    """Wait before the next step. *checks*: names of those that are looked at meanwhile; one that fails ends it all."""
 
     duration: dt.timedelta
+    checks: tuple[str, ...] = ()
 
 
-RolloutStep: TypeAlias = BatchStep | HoldStep
+class ShiftStep(Value, frozen=True, kw_only=True, tag="shift"):
+    """Move production traffic until the replacement has *percent* of it.
+
+    With *every*: *percent* more again and again, that long after each other, until it has all.
+    """
+
+    percent: int
+    every: dt.timedelta | None = None
+    checks: tuple[str, ...] = ()
+
+
+class ScaleStep(Value, frozen=True, kw_only=True, tag="scale"):
+    """Run that part of the replacement's tasks."""
+
+    percent: int
+
+
+class CheckStep(Value, frozen=True, kw_only=True, tag="check"):
+    """Run checks now; one that fails ends the rollout."""
+
+    checks: tuple[str, ...]
+
+
+class RetireStep(Value, frozen=True, kw_only=True, tag="retire"):
+    """Wait, then end the old version. Until then the way back is only a move of traffic."""
+
+    after: dt.timedelta
+    checks: tuple[str, ...] = ()
+
+
+RolloutStep: TypeAlias = BatchStep | HoldStep | ShiftStep | ScaleStep | CheckStep | RetireStep
 
 
 class Rollout(Value, frozen=True, kw_only=True):
-    """A deployment configuration: a predefined one (`CodeDeployDefault.*`, no steps) or one of the manifest's `rollouts`.
+    """A deployment configuration: a predefined one (`CodeDeployDefault.*`) or one of the manifest's `rollouts`.
+
+    Predefined ones for servers have no steps.
 
     *minimum_healthy* None: only the batches bound how many hosts are out of service.
     *max_failed* None: only the minimum of healthy hosts bounds failures.

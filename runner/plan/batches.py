@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from runner.errors import HealthConstraintsInvalid
-from runner.model.rollout import HoldStep, MinimumHealthyHosts, Rollout, Share
+from runner.model.rollout import BatchStep, HoldStep, MinimumHealthyHosts, Rollout, Share
 from runner.model.target import InstanceHealth, RevisionHealth
 from runner.model.value import Value
 
@@ -90,6 +90,8 @@ def _steps(rollout: Rollout, total: int) -> Iterable[Step]:
         if isinstance(step, HoldStep):
             yield Hold(duration=step.duration)
             continue
+        if not isinstance(step, BatchStep):
+            continue  # servers have no such step; validation says so
         while left > 0:
             size = min(left, share(step.size, total))
             left -= size

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from runner.errors import InvalidRevision
-from runner.model.application import ComputePlatform
+from runner.model.platform import ComputePlatform
 from runner.model.revision import AppSpecRevision, GitHubRevision, GitRevision, Revision, S3Revision
 
 _ARCHIVES = ("tar", "tgz", "zip")

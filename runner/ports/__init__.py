@@ -13,6 +13,7 @@ from runner.model.command import Command, Job, Outcome
 from runner.model.deployment import Creator, Deployment, DeploymentStatus, Options
 from runner.model.journal import Entry
 from runner.model.manifest import Manifest, TriggerEvent
+from runner.model.program import TargetState, Task, TrafficJob
 from runner.model.revision import Bundle, Commit, Revision, S3Location, S3Revision
 from runner.model.status import ChangeStatus, State
 from runner.model.target import Host, InstanceHealth, Target
@@ -125,6 +126,30 @@ class Platform(Protocol):
     async def close(self) -> None:
         """Let go of all connections; running events go on, on their hosts."""
         ...
+
+
+class TrafficPlatform(Protocol):
+    """Moves the traffic of one target, a Lambda alias or an ECS service, from one version to another."""
+
+    def inspect(self, job: TrafficJob) -> tuple[str, TargetState]:
+        """The target's ID (function name; `cluster:service`) and its state before anything is done; changes nothing.
+
+        With `job.restoring`: whether that can be undone. May block. Raises `UserError` with CodeDeploy's error code when
+        the target is not fit for the deployment, `WorldError` when it cannot be said.
+        """
+        ...
+
+    async def act(self, task: Task, report: Report) -> Outcome:
+        """Do one act and return how it ended, with the target's new state.
+
+        Idempotent by `task.key`: asked again, also after the death of the process at any point, it finds what is done
+        already and does the rest; nothing is ever made twice. What somebody else has changed meanwhile is not overwritten:
+        the act fails and says what was found. Throttling and a service that does not answer are waited out within the
+        act's own time limit. Raises nothing but `CancelledError`; cancelling leaves the rest undone.
+        """
+        ...
+
+    async def close(self) -> None: ...
 
 
 class Traffic(Protocol):

@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from runner.model.application import (
     Application,
-    ComputePlatform,
     DeploymentConfig,
     Group,
     OnPremisesInstance,
@@ -17,6 +16,7 @@ from runner.model.application import (
 )
 from runner.model.deployment import DeploymentStatus
 from runner.model.manifest import GroupSettings
+from runner.model.platform import ComputePlatform
 from runner.model.revision import Revision
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.errors import Refused
-from runner.model.application import ComputePlatform
+from runner.model.platform import ComputePlatform
 from runner.model.rollout import MinimumHealthyHosts
 from runner.render.deployment_configs import PREFIX
 

@@ -12,9 +12,10 @@ from runner.api.codedeploy.group_checks import check_alarms, check_auto_rollback
 from runner.api.codedeploy.not_built import check_built, refuse_alarms, refuse_restart
 from runner.api.codedeploy.wire import location_revision
 from runner.errors import Refused
-from runner.model.application import ComputePlatform, Group
+from runner.model.application import Group
 from runner.model.deployment import Options
 from runner.model.manifest import GroupSettings
+from runner.model.platform import ComputePlatform
 from runner.model.revision import Revision
 from runner.model.rollout import Rollout
 from runner.plan.revisions import check_platform

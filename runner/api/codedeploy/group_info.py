@@ -5,8 +5,9 @@ from typing import Any
 
 from runner.api.codedeploy.group_platform import default_style
 from runner.api.codedeploy.wire import Shape, revision_location
-from runner.model.application import ComputePlatform, Group
+from runner.model.application import Group
 from runner.model.manifest import GroupSettings, Trigger
+from runner.model.platform import ComputePlatform
 from runner.ports.catalog import Attempt
 
 

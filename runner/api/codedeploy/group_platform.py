@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.errors import Refused
-from runner.model.application import ComputePlatform, DeploymentConfig
+from runner.model.application import DeploymentConfig
+from runner.model.platform import ComputePlatform
 
 _BLUE_GREEN = "InvalidBlueGreenDeploymentConfigurationException"
 _SHIFTED = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}

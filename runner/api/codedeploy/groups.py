@@ -12,7 +12,8 @@ from runner.api.codedeploy.listing import name_page
 from runner.api.codedeploy.owned import check_not_owned, owned
 from runner.api.codedeploy.tags import resource_tags
 from runner.errors import ApplicationDoesNotExist, DeploymentGroupDoesNotExist, Refused
-from runner.model.application import Application, ComputePlatform, DeploymentConfig, Group
+from runner.model.application import Application, DeploymentConfig, Group
+from runner.model.platform import ComputePlatform
 from runner.ports.catalog import CatalogStore
 
 MOST = 1000  # of an application

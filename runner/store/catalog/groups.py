@@ -7,9 +7,10 @@ import msgspec
 import sqlalchemy as sa
 
 from runner.errors import DeploymentGroupDoesNotExist, Refused
-from runner.model.application import ComputePlatform, Group, Owner
+from runner.model.application import Group, Owner
 from runner.model.deployment import DeploymentStatus
 from runner.model.manifest import GroupSettings
+from runner.model.platform import ComputePlatform
 from runner.model.value import from_json, to_json
 from runner.ports.catalog import Attempt
 from runner.store import reading
