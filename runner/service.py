@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from runner.config import LoadBalancerConfig
 from runner.errors import DeploymentAlreadyCompleted, DeploymentGroupDoesNotExist, UserError
-from runner.model.deployment import Deployment, DeploymentStatus, Options
+from runner.model.deployment import UNFINISHED, Deployment, DeploymentStatus, Options
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
 from runner.model.revision import Revision
@@ -18,8 +18,6 @@ from runner.plan.lifecycle import server_in_place
 from runner.plan.targets import choose
 from runner.plan.traffic import check_load_balancer
 from runner.ports import Clock, ServiceStore
-
-UNFINISHED = (DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
 
 
 class Forecast(Value, frozen=True, kw_only=True, omit_defaults=False):

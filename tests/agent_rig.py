@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from fakes.traffic_platform import FakeTrafficPlatform
 from host_cases import tgz
 from official_agent import OfficialAgent
 from store_cases import ALL_AT_ONCE, group, manifest, revision
@@ -122,7 +123,14 @@ class AgentRig(Deployments):
         defaults = {"registered": lambda host: {f"{ARN}of-{host}"}, "tick": 0.01}
         self.desk = Desk(self.store.host_commands, specifications, now, timeouts=timeouts, **{**defaults, **of_desk})
         platform = ByTransport(ServerPlatform(), AgentPlatform(self.desk))
-        self.driver = Driver(self.store, platform, self._prepared, self.logs, now)
+        self.driver = Driver(
+            self.store,
+            platform,
+            FakeTrafficPlatform(),
+            lambda action: self._prepared(action.deployment),
+            self.logs,
+            now,
+        )
         self.wake = self.driver.wake
         verifier = Verifier(self.store.keys, now)
         self.endpoint = Endpoint(

@@ -25,16 +25,16 @@ TAGS = [{"Key": "stage", "Value": "production", "Type": "KEY_AND_VALUE"}]
 
 
 class DeploymentRig:
-    """See above. *hosts*: targets of every deployment."""
+    """See above. *hosts*: targets of every deployment. *world*: the kind of world."""
 
-    def __init__(self, folder: Path, hosts: int = 2) -> None:
-        self.world = World(folder, hosts)
+    def __init__(self, folder: Path, hosts: int = 2, world: type[World] = World) -> None:
+        self.world = world(folder, hosts)
         store, arns = self.world.store, Arns("us-east-1", "000000000000")
         service = Service(store, lambda: (), lambda: self.world.now)
         self.rig = Rig(
             {
                 **catalog.operations(store.catalog, lambda: (), arns),
-                **deployments.operations(service, store.wire, store.catalog, arns),
+                **deployments.operations(service, store.wire, store.catalog, arns, store.hooks),
             },
             answers=store.answers,
             clock=lambda: self.world.now,

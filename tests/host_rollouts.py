@@ -9,6 +9,7 @@ from typing import Any
 
 from host_cases import tgz
 from store_cases import ALL_AT_ONCE, group, manifest, revision
+from fakes.traffic_platform import FakeTrafficPlatform
 from waiting import until
 
 from runner.execute.driver import Driver
@@ -39,7 +40,13 @@ class Rollouts:
         settings = ExecutorSettings(term_grace=_QUICK, drain_grace=_QUICK)
         defaults = {"retry_for": _SOON, "settings": settings, "packs": folder / "packs"}
         self.driver = Driver(
-            self.store, ServerPlatform(**{**defaults, **of_platform}), self._prepared, self.logs, _now, lambda: None
+            self.store,
+            ServerPlatform(**{**defaults, **of_platform}),
+            FakeTrafficPlatform(),
+            lambda action: self._prepared(action.deployment),
+            self.logs,
+            _now,
+            lambda: None,
         )
         self._contents: list[tuple[Bundle, AppSpec]] = []
 

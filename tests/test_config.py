@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from runner import config, schema
 from runner.config import Config, Credentials, NotifierConfig, RepositoryConfig, Tls, check, load, secret
 from runner.errors import InvalidFiles, UserError
+from runner.model.aws import AwsSettings
 from runner.model.executor import ExecutorSettings
 from runner.model.host_command import AgentTimeouts
 from runner.model.target import Host, Ssh
@@ -456,3 +457,33 @@ def test_how_long_agents_may_take_is_read_and_has_defaults(write):
 def test_agents_without_time_are_a_mistake(write, value):
     (message,) = messages(write(f"[agents]\nheartbeat_timeout = {value}\n"))
     assert "agents.heartbeat_timeout" in message
+
+
+def test_how_aws_is_called_is_read_and_has_defaults(write):
+    assert load(None).aws == AwsSettings(assume_service_roles=True, alarm_interval=dt.timedelta(seconds=10))
+    text = """\
+[aws]
+assume_service_roles = false
+alarm_interval = "1m"
+requests_per_second = {lambda = 2.5, "lambda:Invoke" = 9}
+"""
+    assert load(write(text)).aws == AwsSettings(
+        requests_per_second={"lambda": 2.5, "lambda:Invoke": 9},
+        assume_service_roles=False,
+        alarm_interval=dt.timedelta(minutes=1),
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'alarm_interval = "0s"',
+        "requests_per_second = {lambda = 0}",
+        "requests_per_second = {lambda = true}",
+        'requests_per_second = {"lambda invoke" = 1}',
+        'region = "eu-west-1"',
+    ],
+)
+def test_what_aws_cannot_be_called_by_is_a_mistake(write, line):
+    (message,) = messages(write(f"[aws]\n{line}\n"))
+    assert "aws" in message

@@ -7,7 +7,7 @@ import pytest
 
 from runner import resources, schema, yaml
 
-NAMES = ["manifest", "config", "pipeline", "deployment-configs"]
+NAMES = ["manifest", "config", "pipeline", "deployment-configs", "appspec-lambda", "appspec-ecs"]
 SHIPPED = {"server-in-place.yaml": "pipeline", "deployment-configs.yaml": "deployment-configs"}
 
 

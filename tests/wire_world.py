@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, Self
 import boto3
 import moto_server
 from api_rig import Rig
+from fakes.traffic_platform import FakeTrafficPlatform
 from gitserver import Origin
 
 from runner.api.codedeploy import catalog, deployments
@@ -71,7 +72,7 @@ class WireWorld:
         arns = Arns("us-east-1", "000000000000")
         operations = {
             **catalog.operations(self.store.catalog, lambda: self.hosts, arns),
-            **deployments.operations(service, self.store.wire, self.store.catalog, arns),
+            **deployments.operations(service, self.store.wire, self.store.catalog, arns, self.store.hooks),
         }
         self.rig = Rig(operations, answers=self.store.answers)
         self._driving = threading.Thread(target=lambda: asyncio.run(self._drive()), name="driver", daemon=True)
@@ -107,7 +108,8 @@ class WireWorld:
         self._driver = Driver(
             self.store,
             platform,
-            lambda deployment: prepare(deployment, self._sources, lambda: self.hosts, lambda hosts, where: None),
+            FakeTrafficPlatform(),
+            lambda action: prepare(action.deployment, self._sources, lambda: self.hosts, lambda hosts, where: None),
             logs,
             now,
         )

@@ -60,5 +60,6 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         executor=values.executor(data.get("executor", {})),
         api=values.api(data.get("api", {}), folder),
         agents=values.agents(data.get("agents", {})),
+        aws=values.aws(data.get("aws", {})),
         keep_bundles=data.get("keep_bundles", 20),
     )

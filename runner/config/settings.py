@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Literal
 
+from runner.model.aws import AwsSettings
 from runner.model.executor import ExecutorSettings
 from runner.model.host_command import AgentTimeouts
 from runner.model.target import Host
@@ -107,4 +108,5 @@ class Config(Value, frozen=True, kw_only=True):
     executor: ExecutorSettings = ExecutorSettings()
     api: ApiConfig = ApiConfig()
     agents: AgentTimeouts = AgentTimeouts()
+    aws: AwsSettings = AwsSettings()
     keep_bundles: int = 20  # bundles kept in the cache beside those in use

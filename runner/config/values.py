@@ -14,6 +14,7 @@ from runner.config.settings import (
     Tls,
 )
 from runner.errors import UserError
+from runner.model.aws import AwsSettings
 from runner.model.duration import parse_duration
 from runner.model.executor import ExecutorSettings
 from runner.model.host_command import AgentTimeouts
@@ -99,6 +100,14 @@ def agents(data: dict[str, Any]) -> AgentTimeouts:
         start=parse_duration(data.get("start_timeout", "5m")),
         event=parse_duration(data.get("event_timeout", "1h")),
         heartbeat=parse_duration(data.get("heartbeat_timeout", "3m")),
+    )
+
+
+def aws(data: dict[str, Any]) -> AwsSettings:
+    return AwsSettings(
+        requests_per_second=data.get("requests_per_second", {}),
+        assume_service_roles=data.get("assume_service_roles", True),
+        alarm_interval=parse_duration(data.get("alarm_interval", "10s")),
     )
 
 

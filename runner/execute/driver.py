@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from runner.errors import WorldError
 from runner.log import get_logger
 from runner.model.command import Command, Job, Outcome
-from runner.model.deployment import Deployment, ErrorInformation
+from runner.model.deployment import ErrorInformation
 from runner.model.target import Diagnostics, Host
 from runner.model.work import (
     Action,
@@ -26,10 +26,12 @@ from runner.model.work import (
     PreparationFailed,
     Prepare,
     Prepared,
+    PreparedTraffic,
     Result,
+    RunAct,
     RunEvent,
 )
-from runner.ports import Clock, DriverStore, Logs, Platform
+from runner.ports import Clock, DriverStore, Logs, Platform, TrafficPlatform
 from runner.threads import in_thread
 
 T = TypeVar("T")
@@ -39,7 +41,7 @@ GLANCE = 0.05  # seconds: how soon what another process wrote (a stop, a new dep
 PREPARE_FOR = dt.timedelta(minutes=5)  # how long a source that cannot be reached is tried
 JOBS_KEPT = 256
 
-Preparing = Callable[[Deployment], Prepared | PreparationFailed]
+Preparing = Callable[[Prepare], Prepared | PreparedTraffic | PreparationFailed]
 """May block, and may raise `WorldError`: then it is tried again."""
 
 
@@ -53,6 +55,7 @@ class Driver:
         self,
         store: DriverStore,
         platform: Platform,
+        traffic: TrafficPlatform,
         prepare: Preparing,
         logs: Logs,
         clock: Clock,
@@ -60,10 +63,12 @@ class Driver:
     ) -> None:
         self._recorded = recorded
         self._store, self._platform, self._prepare, self._logs = store, platform, prepare, logs
+        self._traffic = traffic
         self._clock = clock
         self._inbox: list[Result] = []
         self._running: set[asyncio.Task[None]] = set()
-        self._preparing: dict[str, asyncio.Task[None]] = {}  # by deployment
+        self._acts: set[asyncio.Task[None]] = set()
+        self._withdrawable: dict[str, asyncio.Task[None]] = {}  # by deployment
         self._jobs: OrderedDict[str, asyncio.Future[tuple[Job, dict[str, Host]]]] = OrderedDict()
         self._woken, self._drained = asyncio.Event(), asyncio.Event()
         self._draining = False
@@ -75,8 +80,13 @@ class Driver:
         self._woken.set()
 
     def drain(self) -> None:
-        """Start nothing more; `run` returns once the events in flight have ended and are recorded."""
+        """Start nothing more; `run` returns once the events in flight have ended and are recorded.
+
+        Acts are broken off, which may wait for hours: each is safe to repeat, and the next process does.
+        """
         self._draining = True
+        for task in self._acts:
+            task.cancel()
         self._drained.set()
         self._woken.set()
 
@@ -94,6 +104,7 @@ class Driver:
             glancing.cancel()
             await asyncio.gather(glancing, return_exceptions=True)
             await self._platform.close()
+            await self._traffic.close()
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
@@ -118,7 +129,7 @@ class Driver:
         for action in advance.actions:
             self._begin(action)
         for deployment_id in advance.withdrawn:
-            if task := self._preparing.get(deployment_id):
+            if task := self._withdrawable.get(deployment_id):
                 task.cancel()
         return advance.wake_at
 
@@ -147,13 +158,32 @@ class Driver:
             await asyncio.sleep(GLANCE)
 
     def _begin(self, action: Action) -> None:
-        doing = self._prepared(action.deployment) if isinstance(action, Prepare) else self._event_ended(action)
-        task = asyncio.create_task(self._record(doing))
+        if self._draining and isinstance(action, RunAct):
+            return  # its intent is recorded: the next process does it
+        task = asyncio.create_task(self._record(self._doing(action)))
         self._running.add(task)
         task.add_done_callback(self._ended)
-        if isinstance(action, Prepare):
-            self._preparing[action.deployment.id] = task
-            task.add_done_callback(lambda _: self._preparing.pop(action.deployment.id, None))
+        if not isinstance(action, RunEvent):
+            deployment_id = action.deployment.id if isinstance(action, Prepare) else action.deployment_id
+            self._withdrawable[deployment_id] = task
+            task.add_done_callback(partial(self._not_withdrawable, deployment_id))
+
+        if isinstance(action, RunAct):
+            self._acts.add(task)
+            task.add_done_callback(self._acts.discard)
+
+    def _doing(self, action: Action) -> Coroutine[Any, Any, Result | None]:
+        match action:
+            case Prepare():
+                return self._prepared(action)
+            case RunEvent():
+                return self._event_ended(action)
+            case RunAct():
+                return self._act_ended(action)
+
+    def _not_withdrawable(self, deployment_id: str, task: asyncio.Task[None]) -> None:
+        if self._withdrawable.get(deployment_id) is task:  # the next one may have begun already
+            del self._withdrawable[deployment_id]
 
     async def _record(self, doing: Coroutine[Any, Any, Result | None]) -> None:
         if (result := await doing) is not None:
@@ -165,12 +195,13 @@ class Driver:
         if not task.cancelled() and (bug := task.exception()):
             self._log.error("action failed with a bug", exc_info=bug)
 
-    async def _prepared(self, deployment: Deployment) -> Result | None:
+    async def _prepared(self, action: Prepare) -> Result | None:
         """None: drained before it could be said; the next process prepares again."""
+        deployment = action.deployment
         give_up_at, pause = self._clock() + PREPARE_FOR, 1.0
         while True:
             try:
-                return await in_thread(partial(self._prepare, deployment))
+                return await in_thread(partial(self._prepare, action))
             except WorldError as error:
                 if self._draining:
                     return None
@@ -215,7 +246,24 @@ class Driver:
             outcome=outcome,
         )
 
-    def _keep(self, action: RunEvent, text: str | None) -> None:
+    async def _act_ended(self, action: RunAct) -> Result:
+        try:
+            if action.attempt == 1:  # the acts of one event keep their output one behind the other
+                self._keep(action, None)
+            outcome = await self._traffic.act(action.task, lambda text: self._keep(action, text))
+        except Exception as bug:  # noqa: BLE001 - one deployment's bug must not stop the others
+            self._log.error("act failed with a bug", **self._about(action), exc_info=bug)
+            diagnostics = Diagnostics(error_code="UnknownError", message=f"internal error: {bug!r}")
+            outcome = Outcome(succeeded=False, diagnostics=diagnostics, code="INTERNAL_ERROR")
+        return EventEnded(
+            deployment_id=action.deployment_id,
+            target=action.target,
+            event=action.event,
+            attempt=action.attempt,
+            outcome=outcome,
+        )
+
+    def _keep(self, action: RunEvent | RunAct, text: str | None) -> None:
         """Keep a piece of output; None: forget what a process that died had kept, all of it comes again."""
         try:
             if text is None:

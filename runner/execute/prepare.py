@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from runner.errors import AgentsNotServed, InvalidLoadBalancer, InvalidRevision, NoInstances, RunnerError, UserError
+from runner.errors import InvalidRevision, RunnerError, UserError
 from runner.model.deployment import Deployment, ErrorInformation
 from runner.model.manifest import GroupSettings
 from runner.model.revision import Bundle
@@ -52,7 +52,6 @@ def _appspec_of(bundle: Bundle, deployment: Deployment, sources: Sources) -> tup
 
 
 def failure(error: RunnerError) -> ErrorInformation:
-    """CodeDeploy's error code for what went wrong before a host was touched."""
-    own = (NoInstances, InvalidLoadBalancer, AgentsNotServed)
-    code = error.code if isinstance(error, own) else "INVALID_REVISION"
+    """CodeDeploy's error code for what went wrong before anything was touched: the error's own, where it has one."""
+    code = error.code if error.code.isupper() else "INVALID_REVISION"
     return ErrorInformation(code=code, message=error.message)

@@ -1,12 +1,13 @@
 """What deployments are made of, as it is kept: applications, groups, configurations, registered revisions, instances."""
 
 import datetime as dt
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner.model.manifest import GroupSettings
 from runner.model.platform import ComputePlatform
 from runner.model.revision import Revision
-from runner.model.rollout import MinimumHealthyHosts, Rollout
+from runner.model.rollout import HoldStep, MinimumHealthyHosts, Rollout, RolloutStep, ShiftStep
 from runner.model.target import Host
 from runner.model.value import Value
 
@@ -65,7 +66,21 @@ class DeploymentConfig(Value, frozen=True, kw_only=True):
 
     @property
     def rollout(self) -> Rollout:
-        return Rollout(name=self.name, minimum_healthy=self.minimum_healthy)
+        """The same as steps, in the one form that manifests' rollouts have as well."""
+        steps = tuple(_shifts(self.traffic)) if self.traffic else ()
+        return Rollout(name=self.name, minimum_healthy=self.minimum_healthy, steps=steps)
+
+
+def _shifts(traffic: Mapping[str, Any]) -> Iterator[RolloutStep]:
+    """Source: CodeDeploy API reference, "TrafficRoutingConfig"."""
+    if linear := traffic.get("timeBasedLinear"):
+        every = dt.timedelta(minutes=linear["linearInterval"])
+        yield ShiftStep(percent=linear["linearPercentage"], every=every)
+        return
+    if canary := traffic.get("timeBasedCanary"):
+        yield ShiftStep(percent=canary["canaryPercentage"])
+        yield HoldStep(duration=dt.timedelta(minutes=canary["canaryInterval"]))
+    yield ShiftStep(percent=100)
 
 
 class RegisteredRevision(Value, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from runner.model.appspec import FileExistsBehavior
 from runner.model.manifest import GroupSettings
+from runner.model.program import WaitKind
 from runner.model.revision import Revision
 from runner.model.value import Value
 
@@ -15,11 +16,15 @@ Creator: TypeAlias = Literal["user", "codeDeployRollback", "CodeDeploy"]  # Code
 
 
 class DeploymentStatus(StrEnum):
-    """Created waits its turn; Queued is preparing; InProgress touches hosts. Terminal states never change."""
+    """Created waits its turn; Queued is preparing; InProgress touches targets; Ready waits for somebody to let traffic move.
+
+    Terminal states never change.
+    """
 
     CREATED = "Created"
     QUEUED = "Queued"
     IN_PROGRESS = "InProgress"
+    READY = "Ready"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     STOPPED = "Stopped"
@@ -31,8 +36,12 @@ class DeploymentStatus(StrEnum):
     @property
     def is_active(self) -> bool:
         """Holds the deployment group: no other deployment of the group may be in such a state."""
-        return self in (DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
+        return self in ACTIVE
 
+
+ACTIVE = (DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS, DeploymentStatus.READY)
+UNDER_WAY = (DeploymentStatus.IN_PROGRESS, DeploymentStatus.READY)
+UNFINISHED = (DeploymentStatus.CREATED, *ACTIVE)
 
 SUCCESSORS: dict[DeploymentStatus, frozenset[DeploymentStatus]] = {
     DeploymentStatus.CREATED: frozenset({DeploymentStatus.QUEUED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}),
@@ -40,7 +49,10 @@ SUCCESSORS: dict[DeploymentStatus, frozenset[DeploymentStatus]] = {
         {DeploymentStatus.IN_PROGRESS, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}
     ),
     DeploymentStatus.IN_PROGRESS: frozenset(
-        {DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}
+        {DeploymentStatus.READY, DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}
+    ),
+    DeploymentStatus.READY: frozenset(
+        {DeploymentStatus.IN_PROGRESS, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}
     ),
     DeploymentStatus.SUCCEEDED: frozenset(),
     DeploymentStatus.FAILED: frozenset(),
@@ -85,6 +97,7 @@ class Overview(Value, frozen=True, kw_only=True, omit_defaults=False):
     Succeeded: int = 0
     Failed: int = 0
     Skipped: int = 0
+    Ready: int = 0
 
 
 class Deployment(Value, frozen=True, kw_only=True):
@@ -110,6 +123,7 @@ class Deployment(Value, frozen=True, kw_only=True):
     overview: Overview = Overview()
     waiting_for: str | None = None  # a sentence, while it waits for something
     waiting_until: dt.datetime | None = None
+    wait: WaitKind | None = None  # of a rollout, while it is in one
     stop_requested: bool = False
     created_at: dt.datetime
     started_at: dt.datetime | None = None

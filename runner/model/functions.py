@@ -30,6 +30,7 @@ class LambdaState(Value, frozen=True, kw_only=True, tag="lambda"):
     """How far it is. *weight*: percent of the alias' traffic that goes to *target_version*.
 
     *revision_id*: of the alias as the deployment found it or last wrote it; what differs was written by somebody else.
+    *attempted*: the weight of a write that failed so that it is not known whether it was carried out.
     """
 
     function: str
@@ -38,3 +39,4 @@ class LambdaState(Value, frozen=True, kw_only=True, tag="lambda"):
     target_version: str | None = None
     weight: int = 0
     revision_id: str | None = None
+    attempted: int | None = None

@@ -7,7 +7,7 @@ from runner.model.aws import AwsPlace
 from runner.model.checks import Alarms, Check
 from runner.model.functions import FunctionSettings
 from runner.model.platform import ComputePlatform
-from runner.model.revision import S3Location
+from runner.model.revision import Location
 from runner.model.rollout import Rollout
 from runner.model.services import ServiceSettings
 from runner.model.tags import TagSet
@@ -103,6 +103,6 @@ class Manifest(Value, frozen=True, kw_only=True):
     file: str
     root: str
     watch: Watch
-    revision: S3Location | None
-    appspec: str  # file name inside the bundle
+    revision: Location | None
+    appspec: str  # path inside what is deployed; nobody reads it where `function` or `service` says it all
     groups: tuple[GroupSettings, ...]

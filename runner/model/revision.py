@@ -24,15 +24,25 @@ def check_commit_id(text: str) -> str:
     raise UserError(f"{text!r} is not a commit ID; 40 lower-case hex digits are expected")
 
 
-class S3Location(Value, frozen=True, kw_only=True):
+class S3Location(Value, frozen=True, kw_only=True, tag="s3"):
     """An object in S3 as the manifest names it. *pin*: by which property the object is held fast."""
 
     bucket: str
     key: str
-    bundle_type: BundleType
+    bundle_type: BundleType | DocumentType  # a document is an AppSpec
     pin: Literal["etag", "version"] = "etag"
     etag: str | None = None  # given by the manifest: the object must have it
     version: str | None = None
+
+
+class ImageLocation(Value, frozen=True, kw_only=True, tag="image"):
+    """A container image as the manifest names it. *repository*: with its registry, `registry.example.com/shop/api`."""
+
+    repository: str
+    tag: str
+
+
+Location: TypeAlias = S3Location | ImageLocation
 
 
 class GitRevision(Value, frozen=True, kw_only=True, tag="git"):
@@ -108,7 +118,34 @@ class AppSpecRevision(Value, frozen=True, kw_only=True, tag="appspec"):
         return f"appspec@sha256:{self.sha256}"
 
 
-Revision: TypeAlias = GitRevision | S3Revision | GitHubRevision | AppSpecRevision
+class ImageRevision(Value, frozen=True, kw_only=True, tag="image"):
+    """A container image, held by its digest, and the commit whose manifest and task definition go with it.
+
+    *digest*: `sha256:<hex>`. *git*: the repository's name in the runner's configuration; *root*: as of a `GitRevision`.
+    """
+
+    repository: str
+    tag: str
+    digest: str
+    commit_id: str
+    git: str
+    root: str = ""
+
+    @property
+    def image(self) -> str:
+        """What a task definition names: it can never mean another image."""
+        return f"{self.repository}@{self.digest}"
+
+    @property
+    def short(self) -> str:
+        return self.commit_id[:10]
+
+    @property
+    def label(self) -> str:
+        return self.image
+
+
+Revision: TypeAlias = GitRevision | S3Revision | GitHubRevision | AppSpecRevision | ImageRevision
 
 
 class Bundle(Value, frozen=True, kw_only=True):

@@ -74,8 +74,9 @@ class TaskSet(Value, frozen=True, kw_only=True):
 class EcsState(Value, frozen=True, kw_only=True, tag="ecs"):
     """How far it is. *original*: serves when the deployment begins. *replacement*: None before it is created.
 
-    *before*: per listener or rule (ARN) its actions before the deployment touched it, to go back to. *task_definition*:
-    the one that is deployed, once it is registered.
+    *before*: per listener or rule (ARN) its actions before the deployment touched it, to go back to. *pairs*: per route the
+    ARNs of the target groups of the original and of the replacement. *task_definition*: the one that is deployed, once it
+    is registered.
     """
 
     cluster: str
@@ -85,5 +86,6 @@ class EcsState(Value, frozen=True, kw_only=True, tag="ecs"):
     replacement: TaskSet | None = None
     task_definition: str | None = None
     before: dict[str, list[dict[str, Any]]] = {}
+    pairs: tuple[tuple[str, str], ...] = ()
     weight: int = 0
     moved: bool = False  # the replacement is the service's primary task set

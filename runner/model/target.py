@@ -4,6 +4,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Literal
 
+from runner.model.program import TargetState
 from runner.model.value import Value
 
 
@@ -57,10 +58,11 @@ class HostKey(Value, frozen=True, kw_only=True):
 
 
 class TargetStatus(StrEnum):
-    """Status of one target of a deployment; CodeDeploy's words."""
+    """Status of one target of a deployment; CodeDeploy's words. Ready: its replacement waits for traffic."""
 
     PENDING = "Pending"
     IN_PROGRESS = "InProgress"
+    READY = "Ready"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     SKIPPED = "Skipped"
@@ -119,9 +121,13 @@ class LifecycleEvent(Value, frozen=True, kw_only=True):
 
 
 class Target(Value, frozen=True, kw_only=True):
-    """One target of one deployment, with its lifecycle events in order."""
+    """One target of one deployment, with its lifecycle events in order.
+
+    *state*: of a Lambda function or an ECS service; None for a host.
+    """
 
     id: str
     status: TargetStatus
     updated_at: dt.datetime | None = None
     lifecycle_events: tuple[LifecycleEvent, ...] = ()
+    state: TargetState | None = None

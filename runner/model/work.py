@@ -7,6 +7,7 @@ from runner.model.appspec import AppSpec
 from runner.model.command import Outcome
 from runner.model.deployment import Deployment, ErrorInformation
 from runner.model.manifest import Manifest
+from runner.model.program import TargetSpec, TargetState, Task
 from runner.model.revision import Bundle, Revision
 from runner.model.target import Host
 from runner.model.value import Value
@@ -20,10 +21,22 @@ class Wish(Value, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
 
 
+class Undoing(Value, frozen=True, kw_only=True):
+    """What a rollback of a Lambda function or an ECS service undoes: the failed deployment's *spec*, and the *state* that
+    it left."""
+
+    spec: TargetSpec
+    state: TargetState
+
+
 class Prepare(Value, frozen=True, kw_only=True):
-    """Fetch the bundle, read its AppSpec, find the hosts. Touches no host; safe to repeat."""
+    """Fetch the bundle, read its AppSpec, find the hosts, or the function or service. Changes nothing; safe to repeat.
+
+    *undoing*: on a rollback of what moves traffic.
+    """
 
     deployment: Deployment
+    undoing: Undoing | None = None
 
 
 class RunEvent(Value, frozen=True, kw_only=True):
@@ -38,7 +51,21 @@ class RunEvent(Value, frozen=True, kw_only=True):
     is_last: bool
 
 
-Action: TypeAlias = Prepare | RunEvent
+class RunAct(Value, frozen=True, kw_only=True):
+    """Do one act of a program; safe to repeat with the same *task*. *event*: its number among the program's events."""
+
+    deployment_id: str
+    target: str
+    event: int
+    attempt: int
+    task: Task
+
+    @property
+    def name(self) -> str:
+        return self.task.act.event
+
+
+Action: TypeAlias = Prepare | RunEvent | RunAct
 
 
 class Prepared(Value, frozen=True, kw_only=True):
@@ -53,6 +80,16 @@ class Prepared(Value, frozen=True, kw_only=True):
     appspec_file: str | None = None
     pinned: Revision | None = None
     hosts: tuple[Host, ...]
+
+
+class PreparedTraffic(Value, frozen=True, kw_only=True):
+    """What `Prepare` found where traffic moves: the *target*, what is to be done to it, and its *state* before that."""
+
+    deployment_id: str
+    target: str
+    spec: TargetSpec
+    state: TargetState
+    pinned: Revision | None = None
 
 
 class PreparationFailed(Value, frozen=True, kw_only=True):
@@ -70,7 +107,7 @@ class PreparationDelayed(Value, frozen=True, kw_only=True):
 
 
 class EventEnded(Value, frozen=True, kw_only=True):
-    """How `RunEvent` ended. Recorded only while that very attempt is the one in flight."""
+    """How `RunEvent` or `RunAct` ended. Recorded only while that very attempt is the one in flight."""
 
     deployment_id: str
     target: str
@@ -79,13 +116,13 @@ class EventEnded(Value, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-Result: TypeAlias = Prepared | PreparationDelayed | PreparationFailed | EventEnded
+Result: TypeAlias = Prepared | PreparedTraffic | PreparationDelayed | PreparationFailed | EventEnded
 
 
 class Advance(Value, frozen=True, kw_only=True):
     """What the store wants done now, and when it wants to be asked again though nothing happens.
 
-    *withdrawn*: deployments that are prepared although nobody wants that any more.
+    *withdrawn*: deployments that are prepared, or whose hook is waited for, although nobody wants that any more.
     """
 
     actions: tuple[Action, ...] = ()

@@ -28,6 +28,8 @@ from runner.ports import Clock, Message
 if TYPE_CHECKING:
     from urllib3.util import Url
 
+CONNECT = 4.0  # seconds
+TOTAL = 9.0
 _WAIT_FOR = (408, 425, 429)  # of the 4xx, those that say "later"
 
 
@@ -78,10 +80,10 @@ class Webhook:
         from urllib3.exceptions import HTTPError
         from urllib3.util import Timeout
 
-        from runner.notify.connection import CONNECT, TOTAL, pool
+        from runner.outgoing.connection import Limits, pool
 
         where = f"webhook {self._config.name} at {url.host}"
-        with pool(url, allow_link_local=self._allow_link_local) as connections:
+        with pool(url, Limits(CONNECT, TOTAL), allow_link_local=self._allow_link_local) as connections:
             try:
                 response = connections.urlopen(
                     "POST",

@@ -20,9 +20,10 @@ class Batch(Value, frozen=True, kw_only=True, tag="batch"):
 
 
 class Hold(Value, frozen=True, kw_only=True, tag="hold"):
-    """Wait that long before the next step."""
+    """Wait that long before the next step. *checks*: names of those that are looked at meanwhile."""
 
     duration: dt.timedelta
+    checks: tuple[str, ...] = ()
 
 
 Step: TypeAlias = Batch | Hold
@@ -88,7 +89,7 @@ def _steps(rollout: Rollout, total: int) -> Iterable[Step]:
     left = total
     for step in rollout.steps:
         if isinstance(step, HoldStep):
-            yield Hold(duration=step.duration)
+            yield Hold(duration=step.duration, checks=step.checks)
             continue
         if not isinstance(step, BatchStep):
             continue  # servers have no such step; validation says so

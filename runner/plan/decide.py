@@ -5,7 +5,8 @@ transaction. Its rules are the reference algorithm for minimum healthy hosts:
 
 * at most *window* targets are out of service, counting those that failed when the next one is healthy;
 * once *window* targets failed while others wait, or more than *max_failed* failed, no further target is started;
-* targets in flight are never aborted by the failure of others; a stop lets the events in flight end;
+* targets in flight are never aborted by the failure of others;
+* a stop, on request or by an alarm, starts nothing, and lets the events in flight end;
 * the deployment succeeds when at least max(1, minimum healthy) targets did;
 * past its deadline it fails: as with a stop, nothing is started and the events in flight end.
 """
@@ -50,8 +51,13 @@ class View(Value, frozen=True, kw_only=True):
     hold_until: dt.datetime | None = None
     deadline: dt.datetime | None = None
     stop_requested: bool = False
+    alarm: ErrorInformation | None = None  # why it is to stop by itself
     continue_requested: bool = False
     ignore_application_stop_failures: bool = False
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.stop_requested or self.alarm is not None
 
     @property
     def is_late(self) -> bool:
@@ -95,7 +101,7 @@ def decide(view: View) -> Decision:
     moves = [move for move in settled if move is not None]
     step, hold_until = view.step, view.hold_until
 
-    stopping = view.stop_requested or view.is_late or _too_many_failures(view.plan, status)
+    stopping = view.is_stopping or view.is_late or _too_many_failures(view.plan, status)
     if not stopping:
         step, hold_until, fresh = _advance(view, status)
         moves += fresh
@@ -117,14 +123,14 @@ def _settle(target: TargetView, view: View) -> StartEvent | EndTarget | None:
     if target.status is not IN_PROGRESS or target.event_status is EventStatus.IN_PROGRESS:
         return None
     if target.event_status is EventStatus.SKIPPED:  # nobody is there who would run the others
-        untouched = target.event == 0 and view.stop_requested
+        untouched = target.event == 0 and view.is_stopping
         return EndTarget(target=target.id, status=SKIPPED if untouched else FAILED)
     forgiven = view.ignore_application_stop_failures and view.events[target.event] in FORGIVEN
     if target.event_status is EventStatus.FAILED and not forgiven:
         return EndTarget(target=target.id, status=FAILED)
     if target.event + 1 == len(view.events):
         return EndTarget(target=target.id, status=SUCCEEDED)
-    if view.stop_requested or view.is_late:
+    if view.is_stopping or view.is_late:
         return EndTarget(target=target.id, status=FAILED)  # half a deployment is not a healthy host
     return StartEvent(target=target.id, event=target.event + 1)
 
@@ -184,10 +190,12 @@ def _end(
     """The terminal status, once nothing is in flight and nothing more may be or needs to be started."""
     if IN_PROGRESS in status:
         return None, None
-    if (view.stop_requested or view.is_late) and _is_done(view, status, step):
+    if (view.is_stopping or view.is_late) and _is_done(view, status, step):
         return DeploymentStatus.SUCCEEDED, None  # the stop came too late
     if view.stop_requested:
         return DeploymentStatus.STOPPED, ErrorInformation(code="MANUAL_STOP", message="stopped on request")
+    if view.alarm is not None:
+        return DeploymentStatus.STOPPED, view.alarm
     if view.is_late:
         return DeploymentStatus.FAILED, _late_error(view, status)
     if stopping:

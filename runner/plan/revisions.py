@@ -5,7 +5,14 @@ import json
 
 from runner.errors import InvalidRevision
 from runner.model.platform import ComputePlatform
-from runner.model.revision import AppSpecRevision, GitHubRevision, GitRevision, Revision, S3Revision
+from runner.model.revision import (
+    AppSpecRevision,
+    GitHubRevision,
+    GitRevision,
+    ImageRevision,
+    Revision,
+    S3Revision,
+)
 
 _ARCHIVES = ("tar", "tgz", "zip")
 
@@ -27,6 +34,8 @@ def _members(revision: Revision) -> list[str | None]:
             return ["GitHub", revision.repository, revision.commit_id]
         case GitRevision():
             return ["git", revision.repository, revision.root, revision.commit_id]
+        case ImageRevision():
+            return ["image", revision.repository, revision.digest, revision.git, revision.root, revision.commit_id]
         case AppSpecRevision():
             return ["String" if revision.legacy else "AppSpecContent", revision.sha256]
 

@@ -14,7 +14,7 @@ from runner.model.deployment import Creator, Deployment, DeploymentStatus, Optio
 from runner.model.journal import Entry
 from runner.model.manifest import Manifest, TriggerEvent
 from runner.model.program import TargetState, Task, TrafficJob
-from runner.model.revision import Bundle, Commit, Revision, S3Location, S3Revision
+from runner.model.revision import Bundle, Commit, ImageLocation, ImageRevision, Revision, S3Location, S3Revision
 from runner.model.status import ChangeStatus, State
 from runner.model.target import Host, InstanceHealth, Target
 from runner.model.traffic import LoadBalancing
@@ -84,6 +84,13 @@ class Sources(Protocol):
         """
         ...
 
+    def resolve_image(self, location: ImageLocation, git: str, commit_id: str, root: str) -> ImageRevision:
+        """Pin a container image by asking its registry for the digest. *git*, *root*, *commit_id*: whose manifest names it.
+
+        Raises `RevisionDoesNotExist` (no such repository or tag), `InvalidRevision` (not the name of an image), `WorldError`.
+        """
+        ...
+
     def pin(self, revision: Revision) -> Revision:
         """What *revision* means at this moment: an object in S3 that is named without an ETag gets its ETag, and its version
         where there is one. Anything else comes back as it is. Downloads nothing.
@@ -98,6 +105,15 @@ class Sources(Protocol):
         One without a pin is pinned first.
 
         Raises `InvalidRevision` when the object changed or the archive is corrupt or hostile, `WorldError`.
+        """
+        ...
+
+    def document(self, revision: Revision, path: str) -> tuple[str, bytes]:
+        """The one file of a revision for Lambda or ECS that says what to do, and its name for messages.
+
+        The revision's own text (an AppSpec, in itself or in S3, checked against its pin), or the file *path*, below the
+        application's root, of the commit. What was read once of a commit needs no repository any more.
+        Raises `InvalidRevision` (no such file, changed, over 1 MiB, an archive), `RevisionDoesNotExist`, `WorldError`.
         """
         ...
 

@@ -74,6 +74,10 @@ class HostCommandStore(Protocol):
         """Those without an outcome whose deployment is under way, the oldest first."""
         ...
 
+    def knows(self, key: CommandKey) -> bool:
+        """Whether there is one under *key*. Takes microseconds, and may be asked in a loop."""
+        ...
+
     def find(self, keys: Sequence[CommandKey]) -> dict[CommandKey, HostCommand]:
         """Those of *keys* that are known."""
         ...

@@ -14,6 +14,7 @@ from runner import resources, yaml
 from runner.errors import InvalidFiles, Mistake, dotted
 from runner.model.appspec import AppSpec, FileExistsBehavior, FileMapping, Permission, Script
 from runner.render.access import read_acl_entry, read_mode, read_range
+from runner.render.text import decoded
 from runner.schema import describe, nearest
 
 Path: TypeAlias = tuple[Any, ...]
@@ -34,21 +35,11 @@ def parse(text: bytes | str, file: str) -> tuple[AppSpec, tuple[Mistake, ...]]:
 
     Raises `InvalidFiles` with every mistake.
     """
-    reader = _Reader(_decoded(text, file), file)
+    reader = _Reader(decoded(text, file), file)
     appspec = reader.read()
     if reader.mistakes:
         raise InvalidFiles(reader.mistakes)
     return appspec, tuple(sorted(reader.warnings))
-
-
-def _decoded(text: bytes | str, file: str) -> str:
-    if isinstance(text, str):
-        return text
-    try:
-        return text.decode()
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        raise InvalidFiles([Mistake(file=file, line=line, path="", message="is not UTF-8 text")]) from error
 
 
 class _Reader:

@@ -6,38 +6,43 @@ from typing import Any, TypeAlias
 
 from runner.errors import UserError
 from runner.model.duration import parse_duration
+from runner.model.platform import ComputePlatform
 from runner.model.rollout import BatchStep, HoldStep, MinimumHealthyHosts, Rollout, RolloutStep, Share
-from runner.render.deployment_configs import predefined_configs
+from runner.render.deployment_configs import PREFIX, predefined_configs
 from runner.schema import did_you_mean
 
 Path: TypeAlias = tuple[Any, ...]
 Report: TypeAlias = Callable[[Path, str], None]
 """Takes a path below the rollout and what is wrong there."""
 
-DEFAULT = "CodeDeployDefault.OneAtATime"
-_PREFIX = "CodeDeployDefault."
-_OTHER_PLATFORMS = {"Lambda": "Lambda functions", "ECS": "ECS services"}
+DEFAULTS: dict[ComputePlatform, str] = {
+    "Server": "CodeDeployDefault.OneAtATime",
+    "Lambda": "CodeDeployDefault.LambdaAllAtOnce",
+    "ECS": "CodeDeployDefault.ECSAllAtOnce",
+}
+_PLACES: dict[ComputePlatform, str] = {"Server": "servers", "Lambda": "Lambda functions", "ECS": "ECS services"}
 
 
 @functools.cache
-def predefined() -> dict[str, Rollout]:
-    """The predefined configurations for servers, by their full names."""
-    return {name: config.rollout for name, config in predefined_configs().items() if config.platform == "Server"}
+def predefined(platform: ComputePlatform) -> dict[str, Rollout]:
+    """The predefined configurations of a platform, by their full names."""
+    return {name: config.rollout for name, config in predefined_configs().items() if config.platform == platform}
 
 
-def find_predefined(name: str, own: Iterable[str]) -> Rollout:
+def find_predefined(name: str, own: Iterable[str], platform: ComputePlatform) -> Rollout:
     """The predefined configuration *name*. *own*: names of the manifest's rollouts, for suggestions.
 
     Raises `UserError` when there is none, saying what was likely meant.
     """
-    if name in predefined():
-        return predefined()[name]
-    for platform, targets in _OTHER_PLATFORMS.items():
-        if name.startswith(_PREFIX + platform):
-            raise UserError(f"{name} is a configuration for {targets}; this application runs on servers")
-    if _PREFIX + name in predefined():
-        raise UserError(f"there is no rollout {name}; write the full name {_PREFIX}{name}")
-    raise UserError(f"there is no rollout {name}{did_you_mean(name, [*own, *predefined()])}")
+    known = predefined(platform)
+    if name in known:
+        return known[name]
+    if name in predefined_configs():
+        other = predefined_configs()[name].platform
+        raise UserError(f"{name} is a configuration for {_PLACES[other]}; this application runs on {_PLACES[platform]}")
+    if PREFIX + name in known:
+        raise UserError(f"there is no rollout {name}; write the full name {PREFIX}{name}")
+    raise UserError(f"there is no rollout {name}{did_you_mean(name, [*own, *known])}")
 
 
 def custom(name: str, data: dict[str, Any], report: Report) -> Rollout:

@@ -55,7 +55,7 @@ class Settings:
         return GroupSettings(
             name=name,
             tags={key: tuple(value) if isinstance(value, list) else (value,) for key, value in tags.items()},
-            rollout=self._rollout(name, group.get("rollout", rollouts.DEFAULT), own),
+            rollout=self._rollout(name, group.get("rollout", rollouts.DEFAULTS["Server"]), own),
             after=_after(group.get("after")),
             rollback_on=_rollback(group.get("rollback", view.get("rollback"))),
             triggers=_triggers(view, group),
@@ -76,7 +76,7 @@ class Settings:
         if name in own:
             return own[name]
         try:
-            return rollouts.find_predefined(name, self.own_rollouts)
+            return rollouts.find_predefined(name, self.own_rollouts, "Server")
         except UserError as error:
             self.report(("deployment_groups", group, "rollout"), error.message)
             return Rollout(name=name)

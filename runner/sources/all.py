@@ -1,6 +1,6 @@
-"""Where revisions come from, all of it: the port `Sources` on git mirrors, S3 and the cache of bundles."""
+"""Where revisions come from, all of it: the port `Sources` on git mirrors, S3, registries and the caches on disk."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,22 +8,41 @@ from urllib.parse import quote
 
 from runner.config import RepositoryConfig
 from runner.errors import InvalidRevision, UserError
-from runner.model.revision import Bundle, GitHubRevision, GitRevision, Revision, S3Location, S3Revision
+from runner.model.revision import (
+    AppSpecRevision,
+    Bundle,
+    GitHubRevision,
+    GitRevision,
+    ImageLocation,
+    ImageRevision,
+    Revision,
+    S3Location,
+    S3Revision,
+)
 from runner.sources.bundles import Bundles
+from runner.sources.documents import Documents, check_length
 from runner.sources.github import repository_of
 
 if TYPE_CHECKING:
+    from runner.aws import Aws
     from runner.sources.git import GitRepository
     from runner.sources.s3 import Objects
 
 
 class AllSources:
-    """The configured *repositories*, and every bucket that this process may read, cached below *state_folder*."""
+    """The configured *repositories*, and every bucket and image that this process may read, cached below *state_folder*.
 
-    def __init__(self, repositories: Iterable[RepositoryConfig], state_folder: Path) -> None:
+    *aws*: the process's own, for images in Amazon ECR.
+    """
+
+    def __init__(
+        self, repositories: Iterable[RepositoryConfig], state_folder: Path, aws: "Callable[[], Aws] | None" = None
+    ) -> None:
         self._configured = {each.name: each for each in repositories}
         self._folder = state_folder
         self._bundles = Bundles(state_folder / "bundles")
+        self._documents = Documents(state_folder / "documents")
+        self._aws = aws or _new_aws
         self._open: dict[str, GitRepository] = {}
 
     def repository(self, name: str) -> "GitRepository":
@@ -41,6 +60,11 @@ class AllSources:
     def resolve(self, location: S3Location, commit_id: str | None) -> S3Revision:
         return self._objects.resolve(location, commit_id)
 
+    def resolve_image(self, location: ImageLocation, git: str, commit_id: str, root: str) -> ImageRevision:
+        from runner.sources.images import resolve
+
+        return resolve(location, git, commit_id, root, self._aws)
+
     def pin(self, revision: Revision) -> Revision:
         if isinstance(revision, S3Revision) and revision.etag is None:
             return self._objects.pin(revision)
@@ -54,6 +78,20 @@ class AllSources:
         if isinstance(revision, S3Revision):
             return self._fetch_s3(revision)
         raise InvalidRevision(f"{revision.label} is no bundle for servers")
+
+    def document(self, revision: Revision, path: str) -> tuple[str, bytes]:
+        match revision:
+            case AppSpecRevision():
+                return "AppSpecContent", check_length(revision.content.encode(), "the AppSpec")
+            case S3Revision():
+                return self._document_in_s3(revision)
+            case GitHubRevision():
+                return path, self._document_in_git(self._on_github(revision), path)
+            case GitRevision():
+                return path, self._document_in_git(revision, path)
+            case ImageRevision():
+                commit = GitRevision(repository=revision.git, commit_id=revision.commit_id, root=revision.root)
+                return path, self._document_in_git(commit, path)
 
     def local(self, path: Path) -> Bundle:
         """An archive or a folder of this machine. Raises `UserError`, `InvalidRevision`, `WorldError`."""
@@ -86,6 +124,28 @@ class AllSources:
         self._bundles.name(key, bundle)
         return bundle
 
+    def _document_in_git(self, revision: GitRevision, path: str) -> bytes:
+        full = f"{revision.root}/{path}" if revision.root else path
+
+        def bring() -> bytes:
+            repository = self.repository(revision.repository)
+            repository.fetch(revision.commit_id)
+            found = repository.read(revision.commit_id, full)
+            if found is None:
+                raise InvalidRevision(f"commit {revision.short} of {revision.repository} holds no file {full}")
+            return found
+
+        return self._documents.get(f"{full} of {revision.label}", bring)
+
+    def _document_in_s3(self, revision: S3Revision) -> tuple[str, bytes]:
+        if revision.bundle_type not in ("YAML", "JSON"):
+            raise InvalidRevision(
+                f"{revision.label} is an archive; an AppSpec for Lambda or ECS is a YAML or JSON file"
+            )
+        exact = revision if revision.etag else self._objects.pin(revision)
+        found = self._documents.get(f"{exact.label}#{exact.etag}", lambda: self._objects.read(exact))
+        return revision.key.rsplit("/", 1)[-1], found
+
     def _on_github(self, revision: GitHubRevision) -> GitRevision:
         """The same commit, of the repository that stands for `OWNER/NAME`: a configured one, else GitHub's own."""
         config = repository_of(revision.repository, self._configured.values())
@@ -109,3 +169,9 @@ class AllSources:
         from runner.sources.s3 import Objects
 
         return Objects()
+
+
+def _new_aws() -> "Aws":
+    from runner.aws import Aws
+
+    return Aws()

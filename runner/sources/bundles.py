@@ -102,7 +102,7 @@ class Bundles:
         """Let *key* name *bundle* too."""
         entry = {"bundle_type": bundle.bundle_type, "sha256": bundle.sha256, "size": bundle.size}
         with disk(self._folder):
-            _write_whole(self._entry(key), json.dumps(entry))
+            write_whole(self._entry(key), json.dumps(entry))
 
     def read(self, bundle: Bundle, name: str) -> bytes | None:
         """One file of the bundle, None if absent. A single top folder that holds the AppSpec is looked through."""
@@ -166,7 +166,7 @@ class Bundles:
             contents = self._inspected(path, bundle_type, label)
             final = self._folder / f"{incoming.sha256.hexdigest()}.{bundle_type}"
             path.replace(final)
-            _write_whole(_found(final), json.dumps(asdict(contents)))
+            write_whole(_found(final), json.dumps(asdict(contents)))
             return Bundle(
                 path=str(final), bundle_type=bundle_type, sha256=incoming.sha256.hexdigest(), size=incoming.size
             )
@@ -276,12 +276,12 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str | bytes) -> None:
     """All of it or nothing, also when the power fails."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)

@@ -13,6 +13,7 @@ from typing import IO, Any, Protocol
 
 from runner.errors import InvalidRevision, RevisionDoesNotExist, RunnerError, WorldError
 from runner.model.revision import S3Location, S3Revision
+from runner.sources.documents import LONGEST
 
 _CHUNK = 1024 * 1024
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
@@ -28,6 +29,23 @@ class Destination(Protocol):
     def expect(self, size: int) -> None: ...
 
     def write(self, data: bytes) -> object: ...
+
+
+class _Small:
+    """Keeps a document in memory."""
+
+    def __init__(self, revision: S3Revision) -> None:
+        self._revision = revision
+        self.parts: list[bytes] = []
+
+    def expect(self, size: int) -> None:
+        if size > LONGEST:
+            url = f"s3://{self._revision.bucket}/{self._revision.key}"
+            raise InvalidRevision(f"{url} is {size:,} bytes long; a document may have {LONGEST:,} (1 MiB)")
+
+    def write(self, data: bytes) -> object:
+        self.parts.append(data)
+        return None
 
 
 class Objects:
@@ -93,6 +111,12 @@ class Objects:
                 digest = _copy(body, out)
         if _is_md5(revision, answer) and digest != revision.etag:
             raise WorldError(f"{url} arrived damaged: its MD5 is {digest}, its ETag says {revision.etag}")
+
+    def read(self, revision: S3Revision) -> bytes:
+        """A small object as a whole, checked as `download` does. Raises `InvalidRevision` over 1 MiB as well."""
+        into = _Small(revision)
+        self.download(revision, into)
+        return b"".join(into.parts)
 
     def _client(self) -> Any:
         with self._guard:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from runner.errors import HealthConstraintsInvalid, NoInstances
 from runner.model.appspec import AppSpec
 from runner.model.command import Outcome
-from runner.model.deployment import DeploymentStatus, ErrorInformation, Options
+from runner.model.deployment import UNDER_WAY, DeploymentStatus, ErrorInformation, Options
 from runner.model.manifest import GroupSettings, TriggerEvent
 from runner.model.revision import Bundle
 from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
@@ -28,6 +28,7 @@ from runner.model.work import (
     PreparationFailed,
     Prepare,
     Prepared,
+    PreparedTraffic,
     Result,
     RunEvent,
 )
@@ -35,8 +36,9 @@ from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
 from runner.plan.decide import Decision, TargetView, View, deadline, decide
 from runner.plan.lifecycle import Pipeline
 from runner.plan.targets import outdated
-from runner.store import reading
+from runner.store import reading, walking
 from runner.store import tables as t
+from runner.store.acts import undoing
 from runner.store.admission import admit_next
 from runner.store.ending import end_deployment
 from runner.store.ledger import Ledger
@@ -53,6 +55,12 @@ class Stock(Value, frozen=True, kw_only=True):
     bundle: Bundle
     appspec: AppSpec
     appspec_file: str | None = None  # where it is not the one that the deployment names
+
+
+class Stocked(Value, frozen=True, kw_only=True):
+    """What may be in that column: where traffic moves there is no bundle."""
+
+    bundle: Bundle | None = None
 
 
 @dataclass(slots=True)
@@ -150,8 +158,8 @@ class _Reconciler:
             groups[row.group_id] = None
         elif row.status == QUEUED:
             self._queued(row, results)
-        elif row.status == IN_PROGRESS:
-            self._in_progress(row, results, draining=draining)
+        elif row.status in UNDER_WAY:
+            self._under_way(row, results, draining=draining)
         else:
             self._set(deployment_id, dirty=False, wake_at=None)
 
@@ -169,18 +177,22 @@ class _Reconciler:
                 row.id, DeploymentStatus.STOPPED, ErrorInformation(code="MANUAL_STOP", message="stopped on request")
             )
             return None
+        if row.alarm:
+            return self._end(row.id, DeploymentStatus.STOPPED, from_json(row.alarm, ErrorInformation))
         for result in results:
             if isinstance(result, PreparationFailed):
                 return self._end(row.id, DeploymentStatus.FAILED, result.error)
             if isinstance(result, Prepared):
                 return self._begin(row, result)
+            if isinstance(result, PreparedTraffic):
+                return walking.begin(self.tx, self.ledger, row, result, self.now)
             if isinstance(result, PreparationDelayed):
                 self._delay(row, f"what it needs: {result.message}")
         if not row.preparing:
             self._set(row.id, preparing=True, dirty=False)
             self.ledger.note(row.id, "preparation started")
             deployment = reading.deployments(self.tx, t.deployments.c.id == row.id)[0]
-            self.actions.append(Prepare(deployment=deployment))
+            self.actions.append(Prepare(deployment=deployment, undoing=undoing(self.tx, row.creator, row.rollback)))
         else:
             self._set(row.id, dirty=False)
         return None
@@ -239,7 +251,16 @@ class _Reconciler:
             for position, health in enumerate(ordered)
         ]
 
-    # InProgress: lifecycle events run on targets.
+    # InProgress: lifecycle events run on targets, or acts on the one whose traffic moves.
+
+    def _under_way(self, row: Any, results: Sequence[Result], *, draining: bool) -> None:
+        if from_json(row.settings, GroupSettings).platform == "Server":
+            self._in_progress(row, results, draining=draining)
+            return
+        walker = walking.Walker(self.tx, self.ledger, row, self.now)
+        walker.look(results, draining=draining)
+        self.actions += walker.actions
+        self.withdrawn += walker.withdrawn
 
     def _in_progress(self, row: Any, results: Sequence[Result], *, draining: bool) -> None:
         targets, rows = self._targets(row.id), _Rows(self.pipeline.of(from_json(row.settings, GroupSettings)))
@@ -304,6 +325,7 @@ class _Reconciler:
             deadline=deadline(row.started_at, plan),
             stop_requested=row.stop_requested,
             continue_requested=row.continue_requested,
+            alarm=from_json(row.alarm, ErrorInformation) if row.alarm else None,
             ignore_application_stop_failures=from_json(row.options, Options).ignore_application_stop_failures,
         )
 

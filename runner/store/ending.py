@@ -21,6 +21,8 @@ _TRIGGERS: dict[DeploymentStatus, TriggerEvent] = {
     DeploymentStatus.STOPPED: "DeploymentStop",
 }
 
+_ALARMING = ("ALARM_ACTIVE", "CUSTOMER_APPLICATION_UNHEALTHY")  # an alarm, a check of the manifest
+
 
 def end_deployment(
     tx: sa.Connection,
@@ -53,9 +55,12 @@ def end_deployment(
         message=error.message if error else None,
     )
     ended = reading.deployments(tx, d.c.id == deployment_id)[0]
-    touched = ended.started_at is not None and _update_health(tx, ended)
+    outcome = _outcomes(tx, deployment_id)
+    if ended.started_at is not None and ended.settings.platform == "Server":
+        _update_health(tx, ended, outcome)
+    touched = any(status is not TargetStatus.SKIPPED for status in outcome.values())
     if status is DeploymentStatus.SUCCEEDED:
-        tx.execute(t.groups.update().where(t.groups.c.id == ended.group_id).values(last_successful=deployment_id))
+        _note_success(tx, ended)
     stop_rollback = tx.execute(sa.select(d.c.stop_rollback).where(d.c.id == deployment_id)).scalar_one()
     if touched and _wants_rollback(ended, stop_rollback):
         ended = _roll_back(tx, ledger, ended, now)
@@ -65,12 +70,15 @@ def end_deployment(
     tx.execute(d.update().where(waiting).values(dirty=True))
 
 
-def _update_health(tx: sa.Connection, ended: Deployment) -> bool:
-    """Returns whether any host was touched."""
+def _outcomes(tx: sa.Connection, deployment_id: str) -> dict[str, TargetStatus]:
+    c = t.targets.c
+    rows = tx.execute(sa.select(c.target, c.status).where(c.deployment_id == deployment_id))
+    return {row.target: TargetStatus(row.status) for row in rows}
+
+
+def _update_health(tx: sa.Connection, ended: Deployment, outcome: dict[str, TargetStatus]) -> None:
     h = t.instance_health
     known = reading.instance_health(tx, ended.group_id)
-    rows = tx.execute(sa.select(t.targets.c.target, t.targets.c.status).where(t.targets.c.deployment_id == ended.id))
-    outcome = {row.target: TargetStatus(row.status) for row in rows}
     tx.execute(h.delete().where(h.c.group_id == ended.group_id))
     good = last_successful(tx, ended.group_id) if ended.status is DeploymentStatus.SUCCEEDED else None
     moved = good is None or good.exact != ended.exact
@@ -82,7 +90,13 @@ def _update_health(tx: sa.Connection, ended: Deployment) -> bool:
                 for i in new
             ],
         )
-    return any(status is not TargetStatus.SKIPPED for status in outcome.values())
+
+
+def _note_success(tx: sa.Connection, ended: Deployment) -> None:
+    """The group has the deployment's revision; but for one that gave back what was there before anything succeeded."""
+    if ended.creator == "codeDeployRollback" and last_successful(tx, ended.group_id) is None:
+        return
+    tx.execute(t.groups.update().where(t.groups.c.id == ended.group_id).values(last_successful=ended.id))
 
 
 def _wants_rollback(ended: Deployment, stop_rollback: bool | None) -> bool:
@@ -90,6 +104,8 @@ def _wants_rollback(ended: Deployment, stop_rollback: bool | None) -> bool:
         return False  # a rollback that fails is not rolled back again
     if ended.status is DeploymentStatus.FAILED:
         return "DEPLOYMENT_FAILURE" in ended.settings.rollback_on
+    if ended.status is DeploymentStatus.STOPPED and ended.error and ended.error.code != "MANUAL_STOP":
+        return ended.error.code in _ALARMING and "DEPLOYMENT_STOP_ON_ALARM" in ended.settings.rollback_on
     if ended.status is DeploymentStatus.STOPPED:
         wanted = "DEPLOYMENT_STOP_ON_REQUEST" in ended.settings.rollback_on
         return wanted if stop_rollback is None else stop_rollback
@@ -99,6 +115,8 @@ def _wants_rollback(ended: Deployment, stop_rollback: bool | None) -> bool:
 def _roll_back(tx: sa.Connection, ledger: Ledger, ended: Deployment, now: dt.datetime) -> Deployment:
     """Start a new deployment of the last successful revision, cross-linked; it takes the group at once."""
     good = last_successful(tx, ended.group_id)
+    if good is None and ended.settings.platform != "Server":
+        good = ended  # its traffic goes back to what served before, whoever had put that there
     if good is None:
         message = (
             f"Deployment {ended.id} cannot be rolled back: nothing was ever deployed successfully to {ended.place}."

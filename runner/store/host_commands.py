@@ -4,17 +4,37 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from runner.model.command import Outcome
 from runner.model.deployment import DeploymentStatus
 from runner.model.host_command import AgentContact, CommandKey, HostCommand
 from runner.model.value import from_json, to_json
 from runner.store.database import Database
-from runner.store.tables import agents, deployments, host_commands
+from runner.store.tables import agents, deployments, host_commands, in_text
 
 _UNDER_WAY = (DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
 _AT_ONCE = 200  # rows asked for by name, below the limit of parameters of one statement
 _OPEN = ("Pending", "InProgress")
+
+
+# Made once: to make one takes longer than to run it.
+_COUNT = "SELECT count(*) FROM host_commands WHERE deployment_id = ? AND target = ? AND event = ? AND attempt = ?"
+_FIND = sa.select(host_commands).where(
+    sa.tuple_(*host_commands.primary_key).in_(sa.bindparam("keys", expanding=True)),
+)
+_KEEP_COMMAND = insert(host_commands)
+_KEEP_COMMAND = _KEEP_COMMAND.on_conflict_do_update(
+    index_elements=host_commands.primary_key,
+    set_={column.name: column for column in _KEEP_COMMAND.excluded if column.name not in host_commands.primary_key},
+)
+_KEEP_CONTACT = """
+INSERT INTO agents (host, last_contact_at, version, identifier) VALUES (?, ?, ?, ?)
+ON CONFLICT (host) DO UPDATE
+SET last_contact_at = excluded.last_contact_at, version = excluded.version, identifier = excluded.identifier
+WHERE last_contact_at < excluded.last_contact_at
+"""
+"""As text, given to the driver as it is: there are as many contacts as polls, and SQLAlchemy takes twice SQLite's time."""
 
 
 class HostCommands:
@@ -34,14 +54,15 @@ class HostCommands:
         with self._db.read() as tx:
             return [_command(row) for row in tx.execute(query)]
 
+    def knows(self, key: CommandKey) -> bool:
+        return self._db.number(_COUNT, *key) > 0
+
     def find(self, keys: Sequence[CommandKey]) -> dict[CommandKey, HostCommand]:
-        c = host_commands.c
-        key = sa.tuple_(c.deployment_id, c.target, c.event, c.attempt)
         found = []
         with self._db.read() as tx:
             for start in range(0, len(keys), _AT_ONCE):
-                some = key.in_(keys[start : start + _AT_ONCE])
-                found += [_command(row) for row in tx.execute(sa.select(host_commands).where(some))]
+                some = {"keys": keys[start : start + _AT_ONCE]}
+                found += [_command(row) for row in tx.execute(_FIND, some)]
         return {command.key: command for command in found}
 
     def stopping(self, deployment_ids: Collection[str]) -> set[str]:
@@ -54,9 +75,9 @@ class HostCommands:
     def save(self, commands: Sequence[HostCommand], contacts: Sequence[AgentContact]) -> None:
         with self._db.write() as tx:
             if commands:
-                _replace(tx, host_commands, [_row(command) for command in commands])
+                tx.execute(_KEEP_COMMAND, [_row(command) for command in commands])
             if contacts:
-                _keep(tx, contacts)
+                tx.exec_driver_sql(_KEEP_CONTACT, [_contact_row(contact) for contact in contacts])
 
     def contacts(self) -> list[AgentContact]:
         c = agents.c
@@ -71,34 +92,6 @@ class HostCommands:
         query = sa.select(d.id).where(d.id.in_(had)).order_by(over, d.number.desc()).limit(limit)
         with self._db.read() as tx:
             return list(tx.execute(query).scalars())
-
-
-def _replace(tx: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Write *rows* in place of those with the same primary key."""
-    same = sa.and_(*(column == sa.bindparam(f"of_{column.name}") for column in table.primary_key))
-    keys = [{f"of_{column.name}": row[column.name] for column in table.primary_key} for row in rows]
-    tx.execute(table.delete().where(same), keys)
-    tx.execute(table.insert(), rows)
-
-
-def _keep(tx: sa.Connection, contacts: Sequence[AgentContact]) -> None:
-    names = [contact.host for contact in contacts]
-    known: dict[str, Any] = {}
-    for start in range(0, len(names), _AT_ONCE):
-        some = agents.c.host.in_(names[start : start + _AT_ONCE])
-        known |= {row.host: row.last_contact_at for row in tx.execute(sa.select(agents).where(some))}
-    later = [each for each in contacts if each.host not in known or known[each.host] < each.at]
-    rows = [
-        {
-            "host": each.host,
-            "last_contact_at": each.at,
-            "version": each.version[:100],
-            "identifier": each.identifier[:512],
-        }
-        for each in later
-    ]
-    if rows:
-        _replace(tx, agents, rows)
 
 
 def _command(row: Any) -> HostCommand:
@@ -124,3 +117,7 @@ def _row(command: HostCommand) -> dict[str, Any]:
         "completed_at": command.completed_at,
         "outcome": to_json(command.outcome) if command.outcome else None,
     }
+
+
+def _contact_row(contact: AgentContact) -> tuple[str, str, str, str]:
+    return (contact.host, in_text(contact.at), contact.version[:100], contact.identifier[:512])

@@ -38,9 +38,7 @@ class Keys:
         return self._seal.derived(purpose)
 
     def revocations(self) -> int:
-        c = access_keys.c
-        with self._db.read() as tx:
-            return int(tx.execute(sa.select(sa.func.count()).where(c.revoked_at.is_not(None))).scalar_one())
+        return self._db.number("SELECT count(*) FROM access_keys WHERE revoked_at IS NOT NULL")
 
     def find(self, access_key_id: str) -> IssuedKey | None:
         """Raises `WorldError` when the file that secrets are encrypted with is gone, or another."""

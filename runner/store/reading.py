@@ -15,6 +15,7 @@ from runner.model.deployment import (
 )
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings
+from runner.model.program import Program, TargetState
 from runner.model.revision import Revision
 from runner.model.target import (
     Diagnostics,
@@ -26,11 +27,32 @@ from runner.model.target import (
     TargetStatus,
 )
 from runner.model.value import from_json
+from runner.plan.lifecycle import Pipeline
 from runner.store import tables as t
 
 
 def revision(text: str | None) -> Revision | None:
     return None if text is None else from_json(text, Revision)  # type: ignore[arg-type]
+
+
+def state_of(text: str) -> TargetState:
+    """Of a function or a service."""
+    return from_json(text, TargetState)  # type: ignore[arg-type]
+
+
+def events_of(tx: sa.Connection, pipeline: Pipeline, deployment_id: str) -> tuple[str, ...]:
+    """The lifecycle events of a deployment, which never change once it has begun; none of one that is not known.
+
+    *pipeline*: of servers. What moves traffic has those of its program.
+    """
+    d = t.deployments.c
+    row = tx.execute(sa.select(d.settings, d.plan).where(d.id == deployment_id)).first()
+    if row is None:
+        return ()
+    settings = from_json(row.settings, GroupSettings)
+    if settings.platform == "Server":
+        return pipeline.of(settings)
+    return from_json(row.plan, Program).events if row.plan else ()
 
 
 def deployments(tx: sa.Connection, *where: sa.ColumnElement[bool], limit: int | None = None) -> list[Deployment]:
@@ -76,6 +98,7 @@ def deployment(row: sa.RowMapping, overview: Overview) -> Deployment:
         overview=overview,
         waiting_for=row["waiting_for"],
         waiting_until=row["waiting_until"],
+        wait=row["wait"],
         stop_requested=row["stop_requested"],
         created_at=row["created_at"],
         started_at=row["started_at"],
@@ -99,6 +122,7 @@ def targets(tx: sa.Connection, deployment_id: str, events: Sequence[str], *names
             id=row.target,
             status=TargetStatus(row.status),
             updated_at=row.updated_at,
+            state=state_of(row.state) if row.state else None,
             lifecycle_events=tuple(_all_events(events, happened.get(row.target, {}), TargetStatus(row.status))),
         )
         for row in rows

@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 
 from runner.errors import (
@@ -18,30 +19,29 @@ from runner.errors import (
 )
 from runner.model.change import Change, SeenBy
 from runner.model.command import Job
-from runner.model.deployment import Creator, Deployment, DeploymentStatus, Options
+from runner.model.deployment import UNFINISHED, Creator, Deployment, DeploymentStatus, Options
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
 from runner.model.revision import Revision
 from runner.model.status import ChangeState, ChangeStatus, GroupState, RepositoryState, State
 from runner.model.target import EventStatus, Host, InstanceHealth, Target, TargetStatus
-from runner.model.value import from_json
+from runner.model.value import from_json, to_json
 from runner.model.work import Action, Advance, Prepare, Result, RunEvent, Wish
 from runner.plan.lifecycle import Pipeline
-from runner.store import changes, creating, reading
+from runner.store import acts, changes, creating, reading
 from runner.store import tables as t
-from runner.store.advance import Stock, advance, run_event
+from runner.store.advance import Stock, Stocked, advance, run_event
 from runner.store.answers import Answers
 from runner.store.catalog import Catalog
 from runner.store.database import Database
 from runner.store.ending import last_successful
+from runner.store.hooks import Hooks
 from runner.store.host_commands import HostCommands
 from runner.store.keys import Keys
 from runner.store.ledger import Ledger
 from runner.store.outbox import Outbox
 from runner.store.sealing import Seal
 from runner.store.wire import WireDeployments
-
-UNFINISHED = (DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
 
 
 class Store:
@@ -58,6 +58,7 @@ class Store:
         self.catalog = Catalog(self._db)
         self.wire = WireDeployments(self._db, pipeline)
         self.host_commands = HostCommands(self._db)
+        self.hooks = Hooks(self._db)
         self._pipeline = pipeline
         self._events: dict[str, tuple[str, ...]] = {}
 
@@ -85,11 +86,13 @@ class Store:
                 .join(t.deployments, d.id == c.deployment_id)
                 .where(d.status == DeploymentStatus.IN_PROGRESS)
                 .where(c.status == TargetStatus.IN_PROGRESS, c.event_status == EventStatus.IN_PROGRESS)
+                .where(c.state.is_(None))
                 .order_by(d.number, c.position)
             )
             return [
-                *(Prepare(deployment=deployment) for deployment in preparing),
+                *(_prepare(tx, deployment) for deployment in preparing),
                 *(self._run_event(*row) for row in running),
+                *acts.in_flight(tx),
             ]
 
     def _run_event(self, deployment_id: str, target: str, event: int, attempt: int, settings: str) -> RunEvent:
@@ -127,7 +130,8 @@ class Store:
         wanted = sa.or_(d.status.in_(UNFINISHED), d.id.in_(good))
         with self._db.read() as tx:
             texts = tx.execute(sa.select(d.prepared).where(wanted, d.prepared.is_not(None))).scalars()
-            return [from_json(text, Stock).bundle.sha256 for text in texts]
+            bundles = (from_json(text, Stocked).bundle for text in texts)
+            return [bundle.sha256 for bundle in bundles if bundle is not None]
 
     # Changes.
 
@@ -234,7 +238,7 @@ class Store:
     def create_again(self, like: Deployment, options: Options, now: dt.datetime) -> str:
         """A new deployment of *like*'s revision to its group, with the group's present settings."""
         with self._db.write() as tx:
-            settings = self._group_settings(tx, like.application, like.group)
+            settings = _for_revision_of(like, self._group_settings(tx, like.application, like.group))
             ledger = Ledger(tx, now)
             made = creating.deployment(
                 tx,
@@ -398,9 +402,7 @@ class Store:
             )
 
     def _events_of(self, tx: sa.Connection, deployment_id: str) -> tuple[str, ...]:
-        d = t.deployments.c
-        settings = tx.execute(sa.select(d.settings).where(d.id == deployment_id)).scalar_one_or_none()
-        return () if settings is None else self._pipeline.of(from_json(settings, GroupSettings))
+        return reading.events_of(tx, self._pipeline, deployment_id)
 
     def _get(self, tx: sa.Connection, deployment_id: str) -> Deployment:
         found = reading.deployments(tx, t.deployments.c.id == deployment_id)
@@ -417,6 +419,19 @@ class Store:
 
     def _group_settings(self, tx: sa.Connection, application: str, group: str) -> GroupSettings:
         return from_json(self._group(tx, application, group).settings, GroupSettings)
+
+
+def _for_revision_of(like: Deployment, settings: GroupSettings) -> GroupSettings:
+    """What the templates of a task definition may use belongs to the revision, not to what the group is now."""
+    if settings.service is None or like.settings.service is None:
+        return settings
+    service = msgspec.structs.replace(settings.service, names=like.settings.service.names)
+    return msgspec.structs.replace(settings, service=service)
+
+
+def _prepare(tx: sa.Connection, deployment: Deployment) -> Prepare:
+    rollback = to_json(deployment.rollback) if deployment.rollback else None
+    return Prepare(deployment=deployment, undoing=acts.undoing(tx, deployment.creator, rollback))
 
 
 def _deleted_groups() -> sa.Select[tuple[str]]:

@@ -32,10 +32,15 @@ class Time(TypeDecorator[dt.datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.astimezone(dt.UTC).isoformat(timespec="microseconds")
+        return None if value is None else in_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
         return None if value is None else dt.datetime.fromisoformat(value)
+
+
+def in_text(time: dt.datetime) -> str:
+    """As the database keeps it: such texts sort as the times do."""
+    return time.astimezone(dt.UTC).isoformat(timespec="microseconds")
 
 
 metadata = MetaData()
@@ -144,6 +149,8 @@ deployments = Table(
     Column("plan", Text),
     Column("step", Integer, nullable=False, server_default="0"),
     Column("hold_until", Time),
+    Column("wait", String(12), comment="kind of the wait that a program is in"),
+    Column("alarm", Text, comment="why it is to stop: an alarm or a check that failed"),
     Column("created_at", Time, nullable=False),
     Column("started_at", Time),
     Column("completed_at", Time),
@@ -152,7 +159,8 @@ deployments = Table(
     Column("sequence", Integer, nullable=False, server_default="0", comment="of its last journal entry"),
     Column("hash", String(64), nullable=False, comment="of its last journal entry"),
     CheckConstraint(
-        "status IN ('Created', 'Queued', 'InProgress', 'Succeeded', 'Failed', 'Stopped')", name="deployment_status"
+        "status IN ('Created', 'Queued', 'InProgress', 'Ready', 'Succeeded', 'Failed', 'Stopped')",
+        name="deployment_status",
     ),
     # The one invariant of the house: a deployment group has at most one active deployment. PostgreSQL will want the same
     # condition as `postgresql_where`; naming it here already would load that dialect at every start.
@@ -160,12 +168,14 @@ deployments = Table(
         "one_active_deployment_per_group",
         "group_id",
         unique=True,
-        sqlite_where=text("status IN ('Queued', 'InProgress')"),
+        sqlite_where=text("status IN ('Queued', 'InProgress', 'Ready')"),
     ),
     Index("deployments_of_group", "group_id", "number"),
     Index("deployments_dirty", "dirty", sqlite_where=text("dirty")),
     Index("deployments_timers", "wake_at", sqlite_where=text("wake_at IS NOT NULL")),
-    Index("deployments_unfinished", "status", sqlite_where=text("status IN ('Created', 'Queued', 'InProgress')")),
+    Index(
+        "deployments_unfinished", "status", sqlite_where=text("status IN ('Created', 'Queued', 'InProgress', 'Ready')")
+    ),
     Index("deployments_of_release", "release_id"),
 )
 
@@ -176,7 +186,8 @@ targets = Table(
     Column("target", String(100), primary_key=True),
     Column("position", Integer, nullable=False),
     Column("healthy", Boolean, nullable=False, comment="before this deployment"),
-    Column("host", Text, nullable=False, comment="how to reach it, as configured when the deployment began"),
+    Column("host", Text, nullable=False, comment="how to reach it, as configured when the deployment began; or empty"),
+    Column("state", Text, comment="of a function or a service: as it is now"),
     Column("status", String(12), nullable=False),
     Column("event", Integer, nullable=False, server_default="-1", comment="index of the lifecycle event under way"),
     Column("event_status", String(12), nullable=False),
@@ -377,4 +388,21 @@ agents = Table(
     Column("last_contact_at", Time, nullable=False),
     Column("version", String(100), nullable=False, server_default=""),
     Column("identifier", String(512), nullable=False, server_default="", comment="what it calls its host"),
+)
+
+hook_executions = Table(
+    "hook_executions",
+    metadata,
+    Column("deployment_id", ForeignKey("deployments.id"), primary_key=True),
+    Column("target", String(100), primary_key=True),
+    Column("event", String(40), primary_key=True, comment="name of the lifecycle event"),
+    Column("attempt", Integer, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True, comment="what the function sends back"),
+    Column("status", String(12), nullable=False),
+    Column("begun_at", Time, nullable=False),
+    Column("invoked_at", Time, comment="recorded before the function is invoked, and then never again"),
+    Column("ended_at", Time),
+    CheckConstraint("status IN ('InProgress', 'Succeeded', 'Failed', 'GivenUp')", name="hook_execution_status"),
+    sqlite_with_rowid=False,
+    comment="Lifecycle events that are Lambda functions of the user's; the first answer counts",
 )

@@ -7,11 +7,10 @@ import sqlalchemy as sa
 
 from runner.errors import DeploymentDoesNotExist, Refused
 from runner.model.application import Group
-from runner.model.deployment import Deployment, DeploymentStatus, Options
+from runner.model.deployment import UNFINISHED, Deployment, DeploymentStatus, Options
 from runner.model.manifest import GroupSettings
 from runner.model.revision import Revision
 from runner.model.target import Target
-from runner.model.value import from_json
 from runner.plan.lifecycle import Pipeline
 from runner.ports.deployments import DeploymentFilter, Page
 from runner.store import creating, reading
@@ -19,8 +18,6 @@ from runner.store import tables as t
 from runner.store.database import Database
 from runner.store.ending import last_successful_revision
 from runner.store.ledger import Ledger
-
-_UNFINISHED = (DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
 
 
 class WireDeployments:
@@ -78,8 +75,7 @@ class WireDeployments:
         if not names:
             return []
         with self._db.read() as tx:
-            settings = sa.select(t.deployments.c.settings).where(t.deployments.c.id == deployment_id)
-            events = self._pipeline.of(from_json(tx.execute(settings).scalar_one(), GroupSettings))
+            events = reading.events_of(tx, self._pipeline, deployment_id)
             found = {each.id: each for each in reading.targets(tx, deployment_id, events, *names)}
         return [found[name] for name in dict.fromkeys(names) if name in found]
 
@@ -97,7 +93,7 @@ class WireDeployments:
 
 def _check_free(tx: sa.Connection, group: Group) -> None:
     d = t.deployments.c
-    query = sa.select(d.id).where(d.group_id == group.id, d.status.in_(_UNFINISHED)).order_by(d.number.desc())
+    query = sa.select(d.id).where(d.group_id == group.id, d.status.in_(UNFINISHED)).order_by(d.number.desc())
     if active := tx.execute(query.limit(1)).scalar_one_or_none():
         raise Refused(
             "DeploymentLimitExceededException",

@@ -106,5 +106,5 @@ class FrontDoor:
         arns = Arns(self._config.api.region, self._config.api.account_id)
         return {
             **catalog.operations(self._store.catalog, lambda: self._config.hosts, arns),
-            **deployments.operations(self._service, self._store.wire, self._store.catalog, arns),
+            **deployments.operations(self._service, self._store.wire, self._store.catalog, arns, self._store.hooks),
         }

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from runner import config as configuration
 from runner.config import Config, Listening, RepositoryConfig, Tls
-from runner.model.deployment import Deployment
 from runner.model.manifest import GroupSettings
 from runner.model.status import RepositoryState
 from runner.model.target import Host, HostKey
-from runner.model.work import PreparationFailed, Prepared
+from runner.model.work import PreparationFailed, Prepare, Prepared, PreparedTraffic
 from runner.plan.lifecycle import server_in_place
 from runner.wiring.places import config_file, now, state_folder
 from runner.wiring.stopping import cancelled, told_to_stop
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from runner.model.command import Job
     from runner.model.explanation import Explanation
     from runner.notify.outbox import Outbox
-    from runner.ports import Platform
+    from runner.ports import Platform, TrafficPlatform
     from runner.service import Service
     from runner.sources.all import AllSources
     from runner.store.logs import LogFiles
@@ -236,6 +235,7 @@ class Runner:
     def _driver(self, recorded: Callable[[], None], agents: "Platform | None" = None) -> "Driver":
         from runner.execute.driver import Driver
         from runner.execute.prepare import prepare
+        from runner.execute.prepare_traffic import prepare_traffic
         from runner.platforms.by_transport import ByTransport, check_reach
         from runner.platforms.server.platform import ServerPlatform
         from runner.traffic.haproxy import Haproxy
@@ -246,14 +246,29 @@ class Runner:
             if settings.load_balancer is not None:  # in a thread, so in a loop of its own
                 asyncio.run(Haproxy(self.config.load_balancers).check(hosts, settings.load_balancer))
 
-        def prepared(deployment: Deployment) -> Prepared | PreparationFailed:
-            done = prepare(deployment, self.sources, self.hosts, check)
+        def prepared(action: Prepare) -> Prepared | PreparedTraffic | PreparationFailed:
+            if action.deployment.settings.platform != "Server":
+                return prepare_traffic(action, self.sources, traffic)
+            done = prepare(action.deployment, self.sources, self.hosts, check)
             self.sources.prune(self.config.keep_bundles, self.store.bundles_in_use())
             return done
 
         hosts = ByTransport(ServerPlatform(settings=self.config.executor), agents)
         platform = WithTraffic(hosts, Haproxy(self.config.load_balancers))
-        return Driver(self.store, platform, prepared, self.logs, now, recorded)
+        traffic = self._traffic(serves=agents is not None)
+        return Driver(self.store, platform, traffic, prepared, self.logs, now, recorded)
+
+    def _traffic(self, *, serves: bool) -> "TrafficPlatform":
+        """*serves*: the functions of hooks can call back."""
+        from runner.aws import Aws
+        from runner.platforms.by_spec import BySpec
+        from runner.platforms.functions import FunctionPlatform
+        from runner.platforms.hooks import WithHooks
+        from runner.platforms.services import ServicePlatform
+
+        aws = Aws(self.config.aws)
+        platform = BySpec(FunctionPlatform(aws), ServicePlatform(aws))
+        return WithHooks(platform, self.store.hooks, aws, now, serves=serves)
 
     def _outbox(self) -> "Outbox":
         from runner.notify.outbox import Outbox

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes.platform import FakePlatform
+from fakes.traffic_platform import FakeTrafficPlatform
 from store_cases import EVENTS, PIPELINE, group, manifest, revision
 from waiting import until
 
@@ -50,7 +51,9 @@ class Bench:
         self.prepare = prepare
 
     def driver(self) -> Driver:
-        return Driver(self.store, self.platform, lambda each: self.prepare(each), self.logs, now)
+        return Driver(
+            self.store, self.platform, FakeTrafficPlatform(), lambda each: self.prepare(each.deployment), self.logs, now
+        )
 
     def deploy(self) -> str:
         one = manifest(group("production"))
@@ -194,8 +197,8 @@ async def test_a_preparation_that_waits_for_its_next_try_holds_up_neither_a_stop
     stopped, waits = bench.store.create_releases("shop", [wish], "user", Options(), now())
     await until(lambda: all(bench.store.deployment(each).waiting_for for each in (stopped, waits)))
     bench.store.request_stop(stopped, now(), rollback=None)
-    await until(lambda: stopped not in driver._preparing)
-    assert waits in driver._preparing
+    await until(lambda: stopped not in driver._withdrawable)
+    assert waits in driver._withdrawable
     before = list(tried)
     driver.drain()
     await driving

@@ -8,7 +8,16 @@ import msgspec
 from fakes.repository import FakeRepository
 
 from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError, WorldError
-from runner.model.revision import Bundle, GitRevision, Revision, S3Location, S3Revision
+from runner.model.revision import (
+    AppSpecRevision,
+    Bundle,
+    GitRevision,
+    ImageLocation,
+    ImageRevision,
+    Revision,
+    S3Location,
+    S3Revision,
+)
 
 
 @dataclass(frozen=True)
@@ -21,7 +30,8 @@ class _Object:
 class FakeSources:
     """Its bundles are no archives: `path` is a name, and only `read` can look inside.
 
-    `put` uploads an object as the files that its archive holds. *trouble*: raised by every call that would go outside.
+    `put` uploads an object as the files that its archive holds; a document is the one file in it. `push_image` pushes an
+    image. *trouble*: raised by every call that would go outside.
     """
 
     def __init__(self, repositories: Iterable[FakeRepository] = ()) -> None:
@@ -31,6 +41,8 @@ class FakeSources:
         self._objects: dict[tuple[str, str], list[_Object]] = {}
         self._cached: dict[str, Bundle] = {}
         self._files: dict[str, dict[str, bytes]] = {}
+        self._images: dict[tuple[str, str], str] = {}
+        self._documents: dict[str, bytes] = {}
 
     def put(self, bucket: str, key: str, files: Mapping[str, bytes], *, versioned: bool = False) -> str:
         """Upload; returns the ETag. On a *versioned* bucket older versions stay."""
@@ -40,6 +52,39 @@ class FakeSources:
             kept.clear()
         kept.append(_Object(dict(files), etag, f"version-{len(kept) + 1}" if versioned else None))
         return etag
+
+    def push_image(self, repository: str, tag: str, content: bytes) -> str:
+        """Returns the digest."""
+        self._images[repository, tag] = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        return self._images[repository, tag]
+
+    def resolve_image(self, location: ImageLocation, git: str, commit_id: str, root: str) -> ImageRevision:
+        if self.trouble:
+            raise self.trouble
+        digest = self._images.get((location.repository, location.tag))
+        if digest is None:
+            raise RevisionDoesNotExist(f"there is no image {location.repository}:{location.tag}")
+        return ImageRevision(
+            repository=location.repository, tag=location.tag, digest=digest, commit_id=commit_id, git=git, root=root
+        )
+
+    def document(self, revision: Revision, path: str) -> tuple[str, bytes]:
+        if isinstance(revision, AppSpecRevision):
+            return "AppSpecContent", revision.content.encode()
+        if isinstance(revision, S3Revision):
+            return self._document_in_s3(revision)
+        if isinstance(revision, ImageRevision):
+            revision = GitRevision(repository=revision.git, commit_id=revision.commit_id, root=revision.root)
+        assert isinstance(revision, GitRevision)
+        key = f"{revision.label}#{revision.root}#{path}"
+        if key not in self._documents:
+            repository = self.repository(revision.repository)
+            repository.fetch(revision.commit_id)
+            found = repository.read(revision.commit_id, _folder(revision.root) + path)
+            if found is None:
+                raise InvalidRevision(f"commit {revision.short} holds no file {path}")
+            self._documents[key] = found
+        return path, self._documents[key]
 
     def repository(self, name: str) -> FakeRepository:
         if name not in self.repositories:
@@ -90,6 +135,14 @@ class FakeSources:
             if any("appspec" in path.split("/")[1].lower() for path in files if path.count("/") == 1):
                 return files.get(f"{top}/{name}")
         return files.get(name)
+
+    def _document_in_s3(self, revision: S3Revision) -> tuple[str, bytes]:
+        if revision.bundle_type not in ("YAML", "JSON"):
+            raise InvalidRevision(f"{revision.label} is an archive")
+        exact = self.pin(revision)
+        assert isinstance(exact, S3Revision)
+        (content,) = self._s3_files(exact).values()
+        return revision.key.rsplit("/", 1)[-1], content
 
     def _git_files(self, revision: GitRevision) -> dict[str, bytes]:
         repository = self.repository(revision.repository)

@@ -19,7 +19,7 @@ from receiver import Receiver, running_receiver, running_talker
 from runner.config import NotifierConfig
 from runner.errors import UserError, WorldError
 from runner.log import Secret
-from runner.notify import connection
+from runner.notify import webhook as room
 from runner.notify.webhook import Webhook, signature
 
 
@@ -185,8 +185,8 @@ def talk_nonsense(connected: socket.socket, over: threading.Event) -> None:
 def test_a_server_that_never_answers_well_is_given_up_in_time(
     say: Callable[[socket.socket, threading.Event], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "CONNECT", 0.2)
-    monkeypatch.setattr(connection, "TOTAL", 0.4)
+    monkeypatch.setattr(room, "CONNECT", 0.2)
+    monkeypatch.setattr(room, "TOTAL", 0.4)
     with running_talker(say) as url:
         begun = time.monotonic()
         error = failure(url.replace("http:", "https:") if say is drip_a_handshake else url)
@@ -195,7 +195,7 @@ def test_a_server_that_never_answers_well_is_given_up_in_time(
 
 
 def test_the_bounds_keep_the_ports_promise() -> None:
-    assert connection.CONNECT < connection.TOTAL < 10
+    assert room.CONNECT < room.TOTAL < 10
 
 
 def test_a_long_answer_is_not_waited_for() -> None:

@@ -53,7 +53,7 @@ def served(folder: Path) -> Iterator[Served]:
         service = Service(world.store, list, lambda: world.now)
         operations = {
             **catalog.operations(world.store.catalog, list, arns),
-            **deployments.operations(service, world.store.wire, world.store.catalog, arns),
+            **deployments.operations(service, world.store.wire, world.store.catalog, arns, world.store.hooks),
         }
         with Rig(operations, answers=world.store.answers, clock=lambda: world.now) as rig:
             _furnish(rig)

@@ -7,6 +7,7 @@ import re
 from typing import Literal, TypeAlias
 
 from runner.errors import Refused
+from runner.model.aws import AwsPlace
 from runner.model.value import Value
 
 Kind: TypeAlias = Literal["application", "deploymentgroup", "deploymentconfig"]
@@ -31,7 +32,7 @@ class Arns:
     """The ARNs of one *region* and *account* (12 digits)."""
 
     def __init__(self, region: str, account: str) -> None:
-        self._region, self._account = region, account
+        self.region, self._account = region, account
         self._prefix = f"arn:aws:codedeploy:{region}:{account}"
 
     def application(self, name: str) -> str:
@@ -49,6 +50,21 @@ class Arns:
     def instance(self, name: str) -> str:
         return f"{self._prefix}:instance/{name}"
 
+    def function(self, name: str, place: AwsPlace) -> str:
+        """Of a Lambda function in *place*, which may be named by its ARN."""
+        return name if name.startswith("arn:") else f"{self._of('lambda', place)}:function:{name}"
+
+    def service(self, cluster: str, name: str, place: AwsPlace) -> str:
+        """Of an ECS service in *place*; either may be named by its ARN."""
+        if name.startswith("arn:"):
+            return name
+        return f"{self._of('ecs', place)}:service/{cluster.rpartition('/')[2]}/{name}"
+
+    def _of(self, service: str, place: AwsPlace) -> str:
+        """The partition and account are those of the role that is assumed there, else the API's own."""
+        _, partition, _, _, account, *_ = (place.role or f"arn:aws:iam::{self._account}:role").split(":")
+        return f"arn:{partition}:{service}:{place.region or self.region}:{account}"
+
     def parse(self, arn: str) -> Resource:
         """The resource that *arn* names, be it there or not.
 
@@ -56,7 +72,7 @@ class Arns:
         """
         if not (found := _ARN.fullmatch(arn)):
             raise Refused("InvalidArnException", f"this is no ARN of CodeDeploy: {arn!r}")
-        if (found["region"], found["account"]) != (self._region, self._account):
+        if (found["region"], found["account"]) != (self.region, self._account):
             raise Refused("InvalidArnException", f"{arn} is not of this account; ARNs here begin with {self._prefix}")
         kind, name = _TAGGED.get(found["kind"]), found["name"]
         application, _, group = name.partition("/")

@@ -11,7 +11,7 @@ def operations(catalog: CatalogStore, hosts: Hosts, arns: Arns) -> dict[str, Ope
     """By their names. *hosts*: of the configuration, without those that were registered through the API."""
     return {
         **applications.operations(catalog),
-        **groups.operations(catalog),
+        **groups.operations(catalog, arns.region),
         **configs.operations(catalog.configs),
         **revisions.operations(catalog),
         **tags.operations(catalog, arns),

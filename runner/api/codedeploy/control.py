@@ -1,11 +1,13 @@
 """Operations that steer a deployment under way: stop it, and cut its waits short."""
 
 from runner.api.call import Call, Operation, Result
-from runner.errors import Refused
+from runner.errors import DeploymentAlreadyCompleted, DeploymentIsNotInReadyState, Refused
 from runner.model.deployment import Deployment, DeploymentStatus
-from runner.model.rollout import HoldStep
+from runner.model.rollout import HoldStep, RolloutStep, ShiftStep
 from runner.ports.deployments import DeploymentStore
 from runner.service import Service
+
+READY, TERMINATION = "READY_WAIT", "TERMINATION_WAIT"
 
 
 def operations(service: Service, deployments: DeploymentStore) -> dict[str, Operation]:
@@ -31,24 +33,53 @@ class _Control:
         return {"status": "Pending", "statusMessage": message}
 
     def continue_(self, call: Call) -> Result:
-        """Only a manifest's rollout has waits so far: its holds, and the bake of the group before."""
+        """READY_WAIT also ends the holds of a manifest's rollout, and the bake of the group before."""
         deployment = self._deployments.get(call.params["deploymentId"])
-        if call.params.get("deploymentWaitType") == "TERMINATION_WAIT" or not _has_waits(deployment):
-            raise _nothing_to_wait_for(deployment)
+        asked = call.params.get("deploymentWaitType") or READY
+        _check_type(deployment, asked)
+        if not deployment.status.is_terminal and not _is_in(deployment, asked):
+            raise DeploymentIsNotInReadyState(f"{deployment.id} is not in a {asked} that could be cut short")
         self._service.continue_(deployment.id)
         return {}
 
     def skip_wait(self, call: Call) -> Result:
-        raise _nothing_to_wait_for(self._deployments.get(call.params["deploymentId"]))
+        """As ContinueDeployment with TERMINATION_WAIT, by exceptions of its own."""
+        deployment = self._deployments.get(call.params["deploymentId"])
+        _check_type(deployment, TERMINATION)
+        if deployment.status.is_terminal:
+            raise DeploymentAlreadyCompleted(f"{deployment.id} has ended: {deployment.status}")
+        if not _is_in(deployment, TERMINATION):
+            raise Refused(
+                "DeploymentNotStartedException", f"{deployment.id} has not begun to wait for the end of the original"
+            )
+        self._service.continue_(deployment.id)
+        return {}
 
 
-def _has_waits(deployment: Deployment) -> bool:
-    holds = any(isinstance(step, HoldStep) for step in deployment.settings.rollout.steps)
-    return holds or deployment.settings.after is not None
+def _check_type(deployment: Deployment, asked: str) -> None:
+    """Raises `Refused`, UnsupportedActionForDeploymentType, for one that never waits so."""
+    if deployment.settings.platform == "ECS":
+        return
+    if asked == TERMINATION or not _has_holds(deployment):
+        kind = "an in-place deployment" if deployment.settings.platform == "Server" else "a deployment to Lambda"
+        raise Refused(
+            "UnsupportedActionForDeploymentTypeException",
+            f"{deployment.id} is {kind}: it has no {asked} that could be cut short",
+        )
 
 
-def _nothing_to_wait_for(deployment: Deployment) -> Refused:
-    return Refused(
-        "UnsupportedActionForDeploymentTypeException",
-        f"{deployment.id} is an in-place deployment: it has no such wait that could be cut short",
-    )
+def _has_holds(deployment: Deployment) -> bool:
+    """What passes between two shifts of a CodeDeploy configuration is no wait that CodeDeploy lets anybody end."""
+    settings = deployment.settings
+    return not settings.declared and (settings.after is not None or any(map(_holds, settings.rollout.steps)))
+
+
+def _holds(step: RolloutStep) -> bool:
+    return isinstance(step, HoldStep) or (isinstance(step, ShiftStep) and step.every is not None)
+
+
+def _is_in(deployment: Deployment, asked: str) -> bool:
+    """A wait for the group before has no kind; whether there is one at all is seen when it is continued."""
+    if asked == TERMINATION:
+        return deployment.wait == "termination"
+    return deployment.wait == "ready" or (deployment.wait != "termination" and _has_holds(deployment))

@@ -9,57 +9,65 @@ import msgspec
 
 from runner.api.call import Call, Operation, Params, Result
 from runner.api.codedeploy.group_checks import check_alarms, check_auto_rollback, rollback_on
-from runner.api.codedeploy.not_built import check_built, refuse_alarms, refuse_restart
+from runner.api.codedeploy.group_settings import settings as compiled
+from runner.api.codedeploy.group_traffic import alarms
+from runner.api.codedeploy.not_built import check_built, refuse_restart
 from runner.api.codedeploy.wire import location_revision
+from runner.api.identity.roles import allow
 from runner.errors import Refused
-from runner.model.application import Group
+from runner.model.application import DeploymentConfig, Group
 from runner.model.deployment import Options
 from runner.model.manifest import GroupSettings
 from runner.model.platform import ComputePlatform
 from runner.model.revision import Revision
-from runner.model.rollout import Rollout
 from runner.plan.revisions import check_platform
 from runner.ports.catalog import CatalogStore
 from runner.ports.deployments import DeploymentStore
 
 
-def operations(deployments: DeploymentStore, catalog: CatalogStore) -> dict[str, Operation]:
-    return {"CreateDeployment": Operation(_Creating(deployments, catalog).create, changes=True)}
+def operations(deployments: DeploymentStore, catalog: CatalogStore, region: str) -> dict[str, Operation]:
+    """*region*: where the targets of groups are that were made through the API."""
+    return {"CreateDeployment": Operation(_Creating(deployments, catalog, region).create, changes=True)}
 
 
 class _Creating:
-    def __init__(self, deployments: DeploymentStore, catalog: CatalogStore) -> None:
-        self._deployments, self._catalog = deployments, catalog
+    def __init__(self, deployments: DeploymentStore, catalog: CatalogStore, region: str) -> None:
+        self._deployments, self._catalog, self._region = deployments, catalog, region
 
     def create(self, call: Call) -> Result:
         params = call.params
         revision = _revision(params)
-        rollback, alarms = _overrides(params)
+        overrides = _overrides(call)
         self._catalog.applications.get(params["applicationName"])
         group = self._catalog.groups.get(params["applicationName"], params["deploymentGroupName"])
-        settings = self._settings(group, params.get("deploymentConfigName"), rollback)
+        settings = msgspec.structs.replace(self._settings(group, params.get("deploymentConfigName")), **overrides)
         _check_fit(params, group, revision)
-        check_built(group, alarms_overridden=alarms is not None)
+        check_built(group)
         made = self._deployments.create(group, settings, revision, _options(params), call.now)
         return {"deploymentId": made}
 
-    def _settings(self, group: Group, config: str | None, rollback: dict[str, Any] | None) -> GroupSettings:
-        """The group's own, with what the deployment says instead."""
-        changes: dict[str, Any] = {}
-        if config is not None:
-            changes["rollout"] = self._rollout(config, group.platform)
-        if rollback is not None:
-            changes["rollback_on"] = rollback_on(rollback)
-        return msgspec.structs.replace(group.settings, **changes)
+    def _settings(self, group: Group, name: str | None) -> GroupSettings:
+        """The group's own, with the configuration *name* instead of its own where one is given.
 
-    def _rollout(self, name: str, platform: ComputePlatform) -> Rollout:
+        They are compiled again from what the group was declared as, so that one that an older Penstock has made gets what
+        that one only kept.
+        """
+        declared, own = group.settings.declared, group.settings.rollout.name
+        if declared:
+            config = self._config(name or own, group.platform)
+            return compiled(group.name, declared, config, group.platform, self._region)
+        if name is None:
+            return group.settings
+        return msgspec.structs.replace(group.settings, rollout=self._config(name, group.platform).rollout)
+
+    def _config(self, name: str, platform: ComputePlatform) -> DeploymentConfig:
         config = self._catalog.configs.get(name)
         if config.platform != platform:
             raise Refused(
                 "InvalidComputePlatformException",
                 f"{name} is a configuration for {config.platform}; this application is for {platform}",
             )
-        return config.rollout
+        return config
 
 
 def _revision(params: Params) -> Revision:
@@ -70,28 +78,28 @@ def _revision(params: Params) -> Revision:
     return location_revision(params["revision"])
 
 
-def _overrides(params: Params) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """The deployment's own rollback and alarm configuration, checked."""
-    rollback, alarms = params.get("autoRollbackConfiguration"), params.get("overrideAlarmConfiguration")
-    if rollback is not None:
+def _overrides(call: Call) -> dict[str, Any]:
+    """What the deployment says instead of its group's settings, checked.
+
+    Who gives other alarms must be allowed to change the group's. Source: CodeDeploy API reference, "CreateDeployment".
+    """
+    made: dict[str, Any] = {}
+    if (rollback := call.params.get("autoRollbackConfiguration")) is not None:
         check_auto_rollback(rollback)
-    if alarms is not None:
-        check_alarms(alarms)
-        if alarms.get("enabled"):
-            raise refuse_alarms()
-    return rollback, alarms
+        made["rollback_on"] = rollback_on(rollback)
+    if (watched := call.params.get("overrideAlarmConfiguration")) is not None:
+        allow(call.principal, "UpdateDeploymentGroup")
+        check_alarms(watched)
+        made["alarms"] = alarms(watched)
+    return made
 
 
 def _check_fit(params: Params, group: Group, revision: Revision) -> None:
     if group.platform != "Server":
         _check_server_options(params, group.platform)
     check_platform(revision, group.platform)
-    style = group.settings.declared.get("deploymentStyle") or {}
-    if params.get("targetInstances") and style.get("deploymentType") != "BLUE_GREEN":
-        raise Refused(
-            "InvalidTargetInstancesException",
-            f"targetInstances are the replacements of a blue/green deployment; {group.name} is deployed to in place",
-        )
+    if params.get("targetInstances"):
+        _check_target_instances(group)
     if (params.get("ec2DeploymentOptions") or {}).get("autoScalingGroupProcessesToSuspend"):
         raise Refused(
             "InvalidAutoScalingGroupProcessToSuspendException",
@@ -104,6 +112,18 @@ def _check_server_options(params: Params, platform: ComputePlatform) -> None:
         if params.get(member):
             code = f"Invalid{member[0].upper()}{member[1:]}ValueException"
             raise Refused(code, f"{member} is for servers; this application is for {platform}")
+
+
+def _check_target_instances(group: Group) -> None:
+    code = "InvalidTargetInstancesException"
+    if group.platform != "Server":
+        raise Refused(code, f"targetInstances are for servers; this application is for {group.platform}")
+    style = group.settings.declared.get("deploymentStyle") or {}
+    if style.get("deploymentType") != "BLUE_GREEN":
+        raise Refused(
+            code,
+            f"targetInstances are the replacements of a blue/green deployment; {group.name} is deployed to in place",
+        )
 
 
 def _options(params: Params) -> Options:

@@ -1,6 +1,7 @@
 """A deployment in the shape of the wire API's `DeploymentInfo`. Members without a value are None, and left out."""
 
-from runner.api.codedeploy.group_info import auto_rollback, declared
+from runner.api.codedeploy.group_info import declared
+from runner.api.codedeploy.group_translated import auto_rollback, termination_wait
 from runner.api.codedeploy.wire import Shape, revision_location
 from runner.model.deployment import Deployment, ErrorInformation, RollbackInfo
 
@@ -14,7 +15,7 @@ _OUR_CODES = {
 def deployment_info(deployment: Deployment) -> Shape:
     """Flags are told though they are false, and lists though they are empty. Source: answers as received."""
     settings, options = deployment.settings, deployment.options
-    of_group = declared(settings, "Server")
+    of_group = declared(settings, settings.platform)
     return {
         "applicationName": deployment.application,
         "deploymentGroupName": deployment.group,
@@ -35,12 +36,12 @@ def deployment_info(deployment: Deployment) -> Shape:
         "updateOutdatedInstancesOnly": options.update_outdated_instances_only,
         "rollbackInfo": _rollback(deployment.rollback),
         "deploymentStyle": of_group["deploymentStyle"],
-        "instanceTerminationWaitTimeStarted": False,
+        "instanceTerminationWaitTimeStarted": _waits_for_termination(deployment),
         "blueGreenDeploymentConfiguration": of_group.get("blueGreenDeploymentConfiguration"),
         "loadBalancerInfo": of_group.get("loadBalancerInfo"),
         "fileExistsBehavior": options.file_exists_behavior,
         "deploymentStatusMessages": [f"waits for {deployment.waiting_for}"] if deployment.waiting_for else [],
-        "computePlatform": "Server",
+        "computePlatform": settings.platform,
         "overrideAlarmConfiguration": options.declared.get("overrideAlarmConfiguration"),
     }
 
@@ -53,8 +54,16 @@ def _overview(deployment: Deployment) -> Shape:
         "Succeeded": counts.Succeeded,
         "Failed": counts.Failed,
         "Skipped": counts.Skipped,
-        "Ready": 0,
+        "Ready": counts.Ready,
     }
+
+
+def _waits_for_termination(deployment: Deployment) -> bool:
+    """From the moment on at which traffic has moved, and ever after. Source: CodeDeploy API reference, "DeploymentInfo"."""
+    if deployment.wait == "termination":
+        return True
+    waits = deployment.settings.platform == "ECS" and bool(termination_wait(deployment.settings))
+    return waits and deployment.overview.Succeeded > 0 and deployment.creator != "codeDeployRollback"
 
 
 def _error(error: ErrorInformation | None) -> Shape | None:

@@ -10,11 +10,12 @@ from runner.api.codedeploy.listing import SIZE
 from runner.errors import Refused
 from runner.ports.catalog import CatalogStore
 from runner.ports.deployments import DeploymentFilter, DeploymentStore
+from runner.ports.hooks import HookStore
 from runner.service import Service
 
 
 def operations(
-    service: Service, deployments: DeploymentStore, catalog: CatalogStore, arns: Arns
+    service: Service, deployments: DeploymentStore, catalog: CatalogStore, arns: Arns, hook_store: HookStore
 ) -> dict[str, Operation]:
     """All operations on deployments and their targets."""
     reading = _Reading(deployments, catalog)
@@ -22,11 +23,11 @@ def operations(
         "GetDeployment": Operation(reading.get),
         "BatchGetDeployments": Operation(reading.batch_get),
         "ListDeployments": Operation(reading.ids),
-        **creating.operations(deployments, catalog),
+        **creating.operations(deployments, catalog, arns.region),
         **control.operations(service, deployments),
         **targets.operations(deployments, arns),
         **instances.operations(deployments),
-        **hooks.operations(deployments),
+        **hooks.operations(deployments, hook_store),
     }
 
 

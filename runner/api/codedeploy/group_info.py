@@ -1,12 +1,12 @@
 """Deployment groups in the wire API's shape: those it made as it was told, a manifest's translated."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from runner.api.codedeploy.group_platform import default_style
+from runner.api.codedeploy.group_translated import translated
 from runner.api.codedeploy.wire import Shape, revision_location
 from runner.model.application import Group
-from runner.model.manifest import GroupSettings, Trigger
+from runner.model.manifest import GroupSettings
 from runner.model.platform import ComputePlatform
 from runner.ports.catalog import Attempt
 
@@ -28,7 +28,7 @@ def group_info(group: Group, attempts: Mapping[str, Attempt]) -> Shape:
 
 def declared(settings: GroupSettings, platform: ComputePlatform) -> Shape:
     """The members of a `DeploymentGroupInfo` that say how to deploy, with their defaults."""
-    told = settings.declared or _translated(settings)
+    told = settings.declared or translated(settings)
     return {
         "autoScalingGroups": [],
         "triggerConfigurations": [],
@@ -38,40 +38,6 @@ def declared(settings: GroupSettings, platform: ComputePlatform) -> Shape:
         **({} if "ec2TagSet" in told else {"ec2TagFilters": []}),
         **({} if "onPremisesTagSet" in told else {"onPremisesInstanceTagFilters": []}),
         **told,
-    }
-
-
-def _translated(settings: GroupSettings) -> dict[str, Any]:
-    """A manifest's group. Of a key, one of the values must be there; so each key is a group of the tag set."""
-    made: dict[str, Any] = {
-        "onPremisesTagSet": {
-            "onPremisesTagSetList": [
-                [{"Key": key, "Value": value, "Type": "KEY_AND_VALUE"} for value in values]
-                for key, values in settings.tags.items()
-            ]
-        },
-        "triggerConfigurations": [_trigger(trigger) for trigger in settings.triggers],
-        "autoRollbackConfiguration": auto_rollback(settings),
-    }
-    if settings.load_balancer:
-        made["deploymentStyle"] = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
-        made["loadBalancerInfo"] = {
-            "targetGroupInfoList": [{"name": str(each)} for each in settings.load_balancer.haproxy]
-        }
-    return made
-
-
-def auto_rollback(settings: GroupSettings) -> Shape:
-    """An `AutoRollbackConfiguration`."""
-    return {"enabled": bool(settings.rollback_on), "events": list(settings.rollback_on)}
-
-
-def _trigger(trigger: Trigger) -> Shape:
-    """A webhook has no ARN, and stands there as the manifest names it."""
-    return {
-        "triggerName": trigger.name or trigger.to.rsplit(":", 1)[-1],
-        "triggerTargetArn": trigger.to.removeprefix("sns:"),
-        "triggerEvents": list(trigger.on),
     }
 
 

@@ -3,14 +3,18 @@
 Source: CodeDeploy API reference, "CreateDeploymentGroup"; messages as received where known.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from runner.api.codedeploy.group_traffic import LONGEST_READY_WAIT, listener
 from runner.errors import Refused
 from runner.model.application import DeploymentConfig
 from runner.model.platform import ComputePlatform
 
 _BLUE_GREEN = "InvalidBlueGreenDeploymentConfigurationException"
+_PAIR = "InvalidTargetGroupPairException"
+_LISTENER = re.compile(r"arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]*:[0-9]*:listener(-rule)?/\S+")
 _SHIFTED = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
 
 Declared = Mapping[str, Any]
@@ -43,6 +47,7 @@ def check_platform(declared: Declared, platform: ComputePlatform) -> None:
         _check_no_hosts(declared, platform)
     if platform != "ECS" and declared.get("ecsServices"):
         raise Refused("InvalidECSServiceException", f"the application is for {platform}; ecsServices are for ECS")
+    _check_ready_wait(declared, platform)
     match platform:
         case "Server":
             _check_server(declared)
@@ -61,7 +66,7 @@ def _check_server(declared: Declared) -> None:
             "InvalidLoadBalancerInfoException", "WITH_TRAFFIC_CONTROL needs a load balancer: loadBalancerInfo"
         )
     if balancers.get("targetGroupPairInfoList"):
-        raise Refused("InvalidTargetGroupPairException", "pairs of target groups are for ECS")
+        raise Refused(_PAIR, "pairs of target groups are for ECS")
     fleet = (declared.get("blueGreenDeploymentConfiguration") or {}).get("greenFleetProvisioningOption") or {}
     if fleet.get("action") == "COPY_AUTO_SCALING_GROUP" and len(declared.get("autoScalingGroups") or ()) != 1:
         raise Refused(_BLUE_GREEN, "Exactly one AutoScaling group must be specified for COPY_AUTO_SCALING_GROUP")
@@ -88,11 +93,12 @@ def _check_ecs(declared: Declared) -> None:
         )
     if balancers.get("elbInfoList"):
         raise Refused("InvalidLoadBalancerInfoException", "For ECS deployment group, must not contain elbInfo list")
-    for pair in balancers.get("targetGroupPairInfoList") or ():
-        if len(pair.get("targetGroups") or ()) != 2:
-            raise Refused(
-                "InvalidTargetGroupPairException", "a pair has two target groups: of the old tasks and the new"
-            )
+    if not balancers.get("targetGroupPairInfoList"):
+        raise Refused(
+            "InvalidLoadBalancerInfoException", "For ECS deployment group, targetGroupPairInfoList must be specified"
+        )
+    for pair in balancers["targetGroupPairInfoList"]:
+        _check_pair(pair)
     blue_green = declared.get("blueGreenDeploymentConfiguration")
     if not blue_green:
         raise Refused(_BLUE_GREEN, "For ECS deployment group, blueGreenDeploymentConfiguration must be specified")
@@ -103,6 +109,28 @@ def _check_ecs(declared: Declared) -> None:
         raise Refused(
             "InvalidECSServiceException", "For ECS deployment group, exactly one service with its cluster is needed"
         )
+
+
+def _check_pair(pair: Mapping[str, Any]) -> None:
+    """Whether listeners and target groups are there, and fit each other, is seen when a deployment begins."""
+    names = [group.get("name") for group in pair.get("targetGroups") or ()]
+    if len(names) != 2 or len(set(names)) != 2:
+        raise Refused(_PAIR, "a pair has two different target groups: of the old tasks and of the new")
+    production, test = listener(pair, "prodTrafficRoute"), listener(pair, "testTrafficRoute")
+    if production is None:
+        raise Refused(_PAIR, "a pair has a prodTrafficRoute with one listener")
+    for arn in (production, test):
+        if arn is not None and not _LISTENER.fullmatch(arn):
+            raise Refused(_PAIR, f"{arn!r} is no ARN of a listener, arn:aws:elasticloadbalancing:...:listener/...")
+    if production == test:
+        raise Refused(_PAIR, "testTrafficRoute has the listener of prodTrafficRoute; give it one of its own")
+
+
+def _check_ready_wait(declared: Declared, platform: ComputePlatform) -> None:
+    ready = (declared.get("blueGreenDeploymentConfiguration") or {}).get("deploymentReadyOption") or {}
+    longest = LONGEST_READY_WAIT.get(platform)
+    if longest is not None and (ready.get("waitTimeInMinutes") or 0) > longest:
+        raise Refused(_BLUE_GREEN, f"For {platform} deployment group, waitTimeInMinutes must be at most {longest}")
 
 
 def _style(platform: ComputePlatform) -> Refused:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from runner.api.codedeploy import group_traffic
 from runner.api.codedeploy.group_checks import rollback_on
 from runner.api.codedeploy.tag_filters import tag_filters, tag_set
 from runner.model.application import DeploymentConfig
 from runner.model.manifest import GroupSettings, Trigger
+from runner.model.platform import ComputePlatform
 from runner.model.tags import TagSet
 
 _KEPT = (
@@ -44,8 +46,10 @@ def merged(declared: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, 
     return made
 
 
-def settings(name: str, declared: dict[str, Any], config: DeploymentConfig) -> GroupSettings:
-    """*declared*: checked."""
+def settings(
+    name: str, declared: dict[str, Any], config: DeploymentConfig, platform: ComputePlatform, region: str
+) -> GroupSettings:
+    """*declared*: checked. *region*: where its targets are."""
     return GroupSettings(
         name=name,
         tag_set=_tag_set(declared),
@@ -59,6 +63,11 @@ def settings(name: str, declared: dict[str, Any], config: DeploymentConfig) -> G
             )
             for trigger in declared.get("triggerConfigurations") or ()
         ),
+        platform=platform,
+        place=group_traffic.place(declared, region),
+        service=group_traffic.service(declared),
+        blue_green=group_traffic.waits(declared, platform),
+        alarms=group_traffic.alarms(declared.get("alarmConfiguration")),
         declared=declared,
     )
 

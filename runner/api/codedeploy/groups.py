@@ -19,8 +19,9 @@ from runner.ports.catalog import CatalogStore
 MOST = 1000  # of an application
 
 
-def operations(catalog: CatalogStore) -> dict[str, Operation]:
-    groups = _Groups(catalog)
+def operations(catalog: CatalogStore, region: str) -> dict[str, Operation]:
+    """*region*: where the targets of the groups are that are made here."""
+    groups = _Groups(catalog, region)
     return {
         "CreateDeploymentGroup": Operation(groups.create, changes=True),
         "GetDeploymentGroup": Operation(groups.get),
@@ -32,8 +33,9 @@ def operations(catalog: CatalogStore) -> dict[str, Operation]:
 
 
 class _Groups:
-    def __init__(self, catalog: CatalogStore) -> None:
+    def __init__(self, catalog: CatalogStore, region: str) -> None:
         self._catalog, self._applications, self._groups = catalog, catalog.applications, catalog.groups
+        self._region = region
 
     def create(self, call: Call) -> Result:
         given = call.params
@@ -49,7 +51,7 @@ class _Groups:
         group = Group(
             id=str(uuid.uuid4()),
             application=application.name,
-            settings=settings(given["deploymentGroupName"], declared, config),
+            settings=settings(given["deploymentGroupName"], declared, config, application.platform, self._region),
             platform=application.platform,
             created_at=call.now,
         )
@@ -97,7 +99,7 @@ class _Groups:
         check_platform(declared, group.platform)
         self._check_services(declared, group.id)
         name = given.get("newDeploymentGroupName", group.name)
-        self._groups.update(group, settings(name, declared, config))
+        self._groups.update(group, settings(name, declared, config, group.platform, self._region))
         return {"hooksNotCleanedUp": []}
 
     def delete(self, call: Call) -> Result:

@@ -4,15 +4,11 @@ from runner.errors import Refused
 from runner.model.application import Group
 
 
-def check_built(group: Group, *, alarms_overridden: bool) -> None:
-    """Raises `Refused` when a deployment to *group* needs more than in-place work on known hosts.
-
-    *alarms_overridden*: the deployment brings its own alarm configuration, which is not enabled.
-    """
-    declared = group.settings.declared
-    style = declared.get("deploymentStyle") or {}
+def check_built(group: Group) -> None:
+    """Raises `Refused` when a deployment to servers needs more than in-place work on known hosts."""
     if group.platform != "Server":
-        raise _missing("InvalidComputePlatformException", f"computePlatform {group.platform}", "deploy to servers")
+        return
+    style = group.settings.declared.get("deploymentStyle") or {}
     if style.get("deploymentType") == "BLUE_GREEN":
         raise _missing("InvalidInputException", "deploymentType BLUE_GREEN on servers", "set IN_PLACE")
     if style.get("deploymentOption") == "WITH_TRAFFIC_CONTROL":
@@ -22,10 +18,6 @@ def check_built(group: Group, *, alarms_overridden: bool) -> None:
             "set deploymentOption WITHOUT_TRAFFIC_CONTROL; HAProxy can be named in a manifest",
         )
     _check_hosts(group)
-    if (declared.get("alarmConfiguration") or {}).get("enabled") and not alarms_overridden:
-        raise _missing(
-            "InvalidAlarmConfigException", "alarmConfiguration", "pass overrideAlarmConfiguration with enabled: false"
-        )
 
 
 def _check_hosts(group: Group) -> None:
@@ -40,12 +32,6 @@ def _check_hosts(group: Group) -> None:
 
 def _missing(code: str, setting: str, advice: str) -> Refused:
     return Refused(code, f"{setting} is not built yet in this version of Penstock; {advice}")
-
-
-def refuse_alarms() -> Refused:
-    return _missing(
-        "InvalidAlarmConfigException", "overrideAlarmConfiguration with enabled: true", "pass enabled: false"
-    )
 
 
 def refuse_restart() -> Refused:

@@ -11,7 +11,7 @@ from runner.model.deployment import Deployment
 from runner.model.target import Target, TargetStatus
 from runner.ports.deployments import DeploymentStore
 
-_STATUSES = (*map(str, TargetStatus), "Unknown", "Ready")
+_STATUSES = (*map(str, TargetStatus), "Unknown")
 
 
 def operations(deployments: DeploymentStore, arns: Arns) -> dict[str, Operation]:
@@ -30,12 +30,14 @@ class _Targets:
     def get(self, call: Call) -> Result:
         deployment = started(self._deployments, call)
         (found,) = self._found(deployment, [call.params["targetId"]])
-        return {"deploymentTarget": deployment_target(deployment.id, found, self._arns)}
+        return {"deploymentTarget": deployment_target(deployment, found, self._arns)}
 
     def batch_get(self, call: Call) -> Result:
+        wanted = call.params["targetIds"]
+        _check_number(self._deployments.get(call.params["deploymentId"]), wanted)
         deployment = started(self._deployments, call)
-        found = self._found(deployment, call.params["targetIds"])
-        return {"deploymentTargets": [deployment_target(deployment.id, each, self._arns) for each in found]}
+        found = self._found(deployment, wanted)
+        return {"deploymentTargets": [deployment_target(deployment, each, self._arns) for each in found]}
 
     def names(self, call: Call) -> Result:
         filters = call.params.get("targetFilters") or {}
@@ -53,6 +55,15 @@ class _Targets:
                 "DeploymentTargetDoesNotExistException", f"{deployment.id} has no target {', '.join(missing[:5])}"
             )
         return found
+
+
+def _check_number(deployment: Deployment, wanted: Sequence[str]) -> None:
+    """The service's model bounds the number for servers."""
+    if deployment.settings.platform != "Server" and len(wanted) > 1:
+        raise Refused(
+            "DeploymentTargetListSizeExceededException",
+            f"{deployment.id} deploys to {deployment.settings.platform} and has one target; ask for that one alone",
+        )
 
 
 def started(deployments: DeploymentStore, call: Call) -> Deployment:
@@ -74,14 +85,16 @@ def check_statuses(names: Sequence[str]) -> Sequence[str]:
 
 
 def check_labels(labels: Sequence[str], deployment: Deployment) -> None:
-    """Blue and green are the two sides of another type of deployment."""
+    """Blue and green are instances of a type of deployment to servers that is not built yet."""
     for label in labels:
         if label not in ("Blue", "Green"):
             raise Refused("InvalidInstanceTypeException", f"{label} is no type of an instance: Blue or Green")
     if labels:
+        platform = deployment.settings.platform
+        kind = "an in-place deployment" if platform == "Server" else f"a deployment to {platform}"
         raise Refused(
             "InvalidDeploymentInstanceTypeException",
-            f"{deployment.id} is an in-place deployment, which has neither Blue nor Green instances",
+            f"{deployment.id} is {kind}, which has neither Blue nor Green instances",
         )
 
 

@@ -6,7 +6,15 @@ from typing import Any, TypeAlias
 
 from runner.errors import InvalidRevision, Refused, UserError
 from runner.model.application import DeploymentConfig, RegisteredRevision
-from runner.model.revision import AppSpecRevision, GitHubRevision, GitRevision, Revision, S3Revision, check_commit_id
+from runner.model.revision import (
+    AppSpecRevision,
+    GitHubRevision,
+    GitRevision,
+    ImageRevision,
+    Revision,
+    S3Revision,
+    check_commit_id,
+)
 from runner.model.rollout import MinimumHealthyHosts
 
 Shape: TypeAlias = dict[str, Any]
@@ -23,7 +31,7 @@ def revision_location(revision: Revision, *, content: bool = False) -> Shape:
     """A `RevisionLocation`. *content*: with the text of an AppSpec; else only its SHA-256.
 
     A commit of a configured repository is a gitHubLocation whose repository is that one's name and has no owner, with
-    `:FOLDER` behind it when the application is not at the top.
+    `:FOLDER` behind it when the application is not at the top. So is an image, by the commit whose manifest names it.
     """
     match revision:
         case S3Revision():
@@ -35,7 +43,7 @@ def revision_location(revision: Revision, *, content: bool = False) -> Shape:
                 "eTag": revision.etag,
             }
             kind = "S3"
-        case GitHubRevision() | GitRevision():
+        case GitHubRevision() | GitRevision() | ImageRevision():
             location = {"repository": _repository(revision), "commitId": revision.commit_id}
             kind = "GitHub"
         case AppSpecRevision():
@@ -44,9 +52,11 @@ def revision_location(revision: Revision, *, content: bool = False) -> Shape:
     return {"revisionType": kind, _MEMBER[kind]: location}
 
 
-def _repository(revision: GitHubRevision | GitRevision) -> str:
-    root = getattr(revision, "root", "")
-    return f"{revision.repository}:{root}" if root else revision.repository
+def _repository(revision: GitHubRevision | GitRevision | ImageRevision) -> str:
+    if isinstance(revision, GitHubRevision):
+        return revision.repository
+    repository = revision.git if isinstance(revision, ImageRevision) else revision.repository
+    return f"{repository}:{revision.root}" if revision.root else repository
 
 
 def location_revision(location: Mapping[str, Any]) -> Revision:
@@ -136,6 +146,12 @@ def config_info(config: DeploymentConfig) -> Shape:
         "trafficRoutingConfig": config.traffic,
         "zonalConfig": config.zonal,
     }
+
+
+def target_group_name(name: str) -> str:
+    """The name of a target group that is given by its name or its ARN (`...:targetgroup/NAME/ID`)."""
+    _, found, rest = name.partition(":targetgroup/")
+    return rest.split("/", 1)[0] if found else name
 
 
 def tag_list(tags: Mapping[str, str]) -> list[Shape]:

@@ -32,6 +32,8 @@ class Buckets:
 
     def has(self, name: str) -> bool:
         """Whether there is a token to take."""
+        if name not in self._levels:
+            return self._burst >= 1.0
         with self._lock:
             return self._level(name, self._seconds()) >= 1.0
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from runner.errors import Refused
@@ -52,7 +53,7 @@ def claim(request: SignedRequest) -> Claim:
     if found is None:
         _explain(authorization)
     key, date, region, service, names, signature = found.groups()
-    signed = _signed(names.lower().split(";"), headers, repeated)
+    signed = _signed(names, headers, repeated)
     timestamp, at = _time(headers, signed)
     if "#" in request.path or not _TARGET_OF_URL.fullmatch(request.path) or not _TARGET_OF_URL.fullmatch(request.query):
         _incomplete("the URL holds characters that should be percent-encoded")
@@ -74,10 +75,9 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def _signed(names: list[str], headers: Mapping[bytes, bytes], repeated: frozenset[bytes]) -> dict[str, str]:
+def _signed(names: str, headers: Mapping[bytes, bytes], repeated: frozenset[bytes]) -> dict[str, str]:
     signed: dict[str, str] = {}
-    for name in sorted(names):
-        raw = name.encode()
+    for name, raw in _named(names):
         if raw not in headers:
             _incomplete(f"SignedHeaders names {name[:60]!r}, which the request does not have")
         if raw in repeated or name in signed:
@@ -87,6 +87,12 @@ def _signed(names: list[str], headers: Mapping[bytes, bytes], repeated: frozense
         if name not in signed and (name == "host" or name.encode() in headers):
             _incomplete(f"the header {name!r} must be signed")
     return signed
+
+
+@lru_cache(maxsize=64)
+def _named(names: str) -> tuple[tuple[str, bytes], ...]:
+    """What stands in SignedHeaders, sorted, as text and as bytes. A client names the same ones with each request."""
+    return tuple((name, name.encode()) for name in sorted(names.lower().split(";")))
 
 
 def _time(headers: Mapping[bytes, bytes], signed: Mapping[str, str]) -> tuple[str, dt.datetime]:

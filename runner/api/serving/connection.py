@@ -26,6 +26,9 @@ _EXTENSIONS_OF_WHOLE: dict[str, dict[str, Any]] = {CANCELS: {}, ARRIVED: {}}
 _SPARE = 256  # connections beyond the limit that live long enough to be told 503
 _LINGER = 2.0  # seconds in which a client may go on sending what we do not read, so that it hears the answer
 
+_ARRIVALS = memoryview(bytearray(64 * 1024))
+"""Where all connections read to, one after the other. asyncio's own way, memory for 256 KiB each time, takes 15 us."""
+
 log = get_logger()
 
 
@@ -41,7 +44,7 @@ class Limits(NamedTuple):
     head_bytes: int = 32 * 1024
 
 
-class Connection(HttpToolsProtocol):
+class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
     """Lives as long as its socket. The slots keep what is added out of the dict that all instances share the keys of."""
 
     __slots__ = (
@@ -87,6 +90,12 @@ class Connection(HttpToolsProtocol):
         if self._task is not None:
             self._task.cancel()
         super().connection_lost(exc)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _ARRIVALS
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(_ARRIVALS[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         if self._wire.is_closing():

@@ -40,7 +40,7 @@ from runner.ports.agents import Caller, Handed, HostCommandStore, Received
 HOLD = 59.5  # seconds that a poll is held; agents give up after 80, and the real service answers after 60
 LOST_AFTER = dt.timedelta(seconds=20)  # without a word about what was handed out: its answer never arrived
 TICK = 0.5  # seconds
-ENDED_AT_ONCE, PAUSE_BETWEEN = 5, 0.005  # polls, seconds: 10,000 that began together end within 10 s
+ENDED_AT_ONCE, PAUSE_BETWEEN = 20, 0.02  # polls, seconds: 10,000 that began together end within 10 s
 WRITE_CONTACTS = 10.0  # seconds
 
 Registered = Callable[[str], Collection[str]]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from runner.errors import DeploymentGroupDoesNotExist, Refused
 from runner.model.application import Group, Owner
-from runner.model.deployment import DeploymentStatus
+from runner.model.deployment import UNFINISHED, DeploymentStatus
 from runner.model.manifest import GroupSettings
 from runner.model.platform import ComputePlatform
 from runner.model.value import from_json, to_json
@@ -94,7 +94,7 @@ def _rename_in_deployments(tx: sa.Connection, group_id: str, name: str) -> None:
     d = t.deployments
     same = d.c.group_id == group_id
     tx.execute(d.update().where(same).values(group_name=name))
-    for row in tx.execute(sa.select(d.c.id, d.c.settings).where(same, d.c.status.in_(rows.UNFINISHED))).all():
+    for row in tx.execute(sa.select(d.c.id, d.c.settings).where(same, d.c.status.in_(UNFINISHED))).all():
         settings = msgspec.structs.replace(from_json(row.settings, GroupSettings), name=name)
         tx.execute(d.update().where(d.c.id == row.id).values(settings=to_json(settings)))
 

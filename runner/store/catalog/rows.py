@@ -7,10 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from runner.errors import UserError
-from runner.model.deployment import DeploymentStatus
+from runner.model.deployment import UNFINISHED
 from runner.store import tables as t
-
-UNFINISHED = (DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
 
 
 @contextmanager

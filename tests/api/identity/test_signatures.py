@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from identity_door import T0, Door
 from signing import POLL, changed, header, signed
 
+from runner.api.identity.claim import claim
+from runner.api.identity.signature import body_hash, string_to_sign
 from runner.errors import Refused
 from runner.ports.identity import NOT_IDENTIFIED, IssuedKey, SignedRequest
 
@@ -69,6 +73,21 @@ def test_whatever_botocore_signs_is_accepted(
         token=token,
     )
     assert shared.identify(request, service) == key.principal.access_key_id
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(headers=st.dictionaries(NAMES, VALUES, max_size=6), path=PATHS | st.just("/"), query=QUERIES, service=SERVICES)
+def test_what_is_signed_is_word_for_word_what_botocore_says(
+    key: IssuedKey, headers: dict[str, str], path: str, query: str, service: str
+) -> None:
+    target = f"{path}?{query}" if query else path
+    request = signed(key, T0, method="POST", target=target, headers=headers, body=b"{}", service=service)
+    claimed = claim(request)
+    botocores = (S3SigV4Auth if service == "s3" else SigV4Auth)(Credentials("", ""), service, claimed.region)
+    asked = AWSRequest("POST", f"http://host{target}", claimed.signed, b"{}")
+    asked.context["timestamp"] = claimed.timestamp
+    expected = botocores.string_to_sign(asked, botocores.canonical_request(asked))
+    assert string_to_sign(request, claimed, body_hash(request, service)) == expected
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.notify.addresses import is_link_local
+from runner.outgoing.addresses import is_link_local
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""Which addresses webhooks may not reach, by whatever name or notation they come. Pure."""
+"""Which addresses nothing may be sent to, by whatever name or notation they come. Pure."""
 
 import ipaddress
 
-# A manifest's author may choose where a webhook goes but must not read the machine's cloud credentials by it.
+# A manifest's author may choose where a request goes but must not read the machine's cloud credentials by it.
 _REFUSED = tuple(
     ipaddress.ip_network(each)
     for each in (

@@ -1,7 +1,7 @@
-"""Connections to webhooks: over within a deadline however slowly the other side talks, and never to link-local addresses.
+"""Connections for one request: over within a deadline however slowly the other side talks, and never to link-local addresses.
 
-urllib3's own timeouts bound each single step: a host with many addresses, or one that sends a byte a second, would keep a
-message, and all behind it, for ever. Names are resolved once, and what was checked is what is connected to.
+urllib3's own timeouts bound each single step: a host with many addresses, or one that sends a byte a second, would keep
+whoever waits for it for ever. Names are resolved once, and what was checked is what is connected to.
 """
 
 import contextlib
@@ -9,24 +9,29 @@ import socket
 import threading
 import time
 from http.client import HTTPException
-from typing import Any
+from typing import Any, NamedTuple
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Url
 
 from runner.errors import UserError
-from runner.notify.addresses import is_link_local
-
-CONNECT = 4.0  # seconds, for all addresses of the host together
-TOTAL = 9.0  # seconds from the first attempt to connect until the answer's status and headers are here
+from runner.outgoing.addresses import is_link_local
 
 
-def pool(url: Url, *, allow_link_local: bool) -> HTTPConnectionPool:
+class Limits(NamedTuple):
+    """In seconds. *connect*: for all addresses of the host together. *total*: from the first attempt to connect until the
+    answer's status and headers are here."""
+
+    connect: float
+    total: float
+
+
+def pool(url: Url, limits: Limits, *, allow_link_local: bool = False) -> HTTPConnectionPool:
     """A pool for one request to *url*, http or https; certificates are verified against the system's."""
     kind, usual = (_HTTPSPool, 443) if url.scheme == "https" else (_HTTPPool, 80)
     # Without a port, the last digits of an IPv6 address would be taken for one.
-    return kind(url.hostname or "", url.port or usual, maxsize=1, allow_link_local=allow_link_local)
+    return kind(url.hostname or "", url.port or usual, maxsize=1, limits=limits, allow_link_local=allow_link_local)
 
 
 class _Guarded:
@@ -35,7 +40,8 @@ class _Guarded:
     host: str
     port: int
 
-    def __init__(self, *args: Any, allow_link_local: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: Limits, allow_link_local: bool, **kwargs: Any) -> None:
+        self._limits = limits
         self._allow_link_local = allow_link_local
         self._line: socket.socket | None = None
         self._timer: threading.Timer | None = None
@@ -44,11 +50,11 @@ class _Guarded:
 
     def _new_conn(self) -> socket.socket:
         """In urllib3's place: connect to the first address that answers."""
-        until = time.monotonic() + CONNECT
+        until = time.monotonic() + self._limits.connect
         connected = self._connected(until)
         # TLS takes the socket over; a second handle on the same connection can end it at any time.
         self._line = connected.dup()
-        self._timer = threading.Timer(TOTAL - CONNECT + until - time.monotonic(), self._cut)
+        self._timer = threading.Timer(self._limits.total - self._limits.connect + until - time.monotonic(), self._cut)
         self._timer.daemon = True
         self._timer.start()
         return connected
@@ -72,7 +78,7 @@ class _Guarded:
         if not self._allow_link_local:
             for address in filter(is_link_local, addresses):
                 raise UserError(
-                    f"{name} has the address {address}: metadata services answer there, webhooks may not go"
+                    f"{name} has the address {address}: metadata services answer there, and nothing else may be asked for"
                 )
         return addresses
 
@@ -81,7 +87,7 @@ class _Guarded:
             return super().getresponse()  # type: ignore[misc]
         except (OSError, HTTPException):
             if self._is_cut:
-                raise TimeoutError(f"no answer within {TOTAL:g} s") from None
+                raise TimeoutError(f"no answer within {self._limits.total:g} s") from None
             raise
 
     def _cut(self) -> None:

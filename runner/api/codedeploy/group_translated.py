@@ -1,0 +1,109 @@
+"""A manifest's deployment group in the shape of a DeploymentGroupInfo."""
+
+import datetime as dt
+from typing import Any
+
+from runner.api.codedeploy.wire import Shape, target_group_name
+from runner.model.checks import Alarms
+from runner.model.manifest import GroupSettings, Trigger
+from runner.model.rollout import RetireStep
+from runner.model.services import Route, ServiceSettings
+
+
+def translated(settings: GroupSettings) -> Shape:
+    made: dict[str, Any] = {
+        "serviceRoleArn": settings.place.role,
+        "triggerConfigurations": [_trigger(trigger) for trigger in settings.triggers],
+        "autoRollbackConfiguration": auto_rollback(settings),
+        "alarmConfiguration": _alarms(settings.alarms) if settings.alarms else None,
+    }
+    if settings.service:
+        made |= _service(settings.service)
+        made["blueGreenDeploymentConfiguration"] = _waits(settings)
+    elif settings.platform == "Server":
+        made |= _hosts(settings)
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def auto_rollback(settings: GroupSettings) -> Shape:
+    """An `AutoRollbackConfiguration`."""
+    return {"enabled": bool(settings.rollback_on), "events": list(settings.rollback_on)}
+
+
+def _trigger(trigger: Trigger) -> Shape:
+    """A webhook has no ARN, and stands there as the manifest names it."""
+    return {
+        "triggerName": trigger.name or trigger.to.rsplit(":", 1)[-1],
+        "triggerTargetArn": trigger.to.removeprefix("sns:"),
+        "triggerEvents": list(trigger.on),
+    }
+
+
+def _alarms(alarms: Alarms) -> Shape:
+    return {
+        "enabled": True,
+        "ignorePollAlarmFailure": alarms.ignore_poll_failure,
+        "alarms": [{"name": name} for name in alarms.names],
+    }
+
+
+def _hosts(settings: GroupSettings) -> Shape:
+    """Of a key, one of the values must be there; so each key is a group of the tag set."""
+    made: dict[str, Any] = {
+        "onPremisesTagSet": {
+            "onPremisesTagSetList": [
+                [{"Key": key, "Value": value, "Type": "KEY_AND_VALUE"} for value in values]
+                for key, values in settings.tags.items()
+            ]
+        }
+    }
+    if settings.load_balancer:
+        made["deploymentStyle"] = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+        made["loadBalancerInfo"] = {
+            "targetGroupInfoList": [{"name": str(each)} for each in settings.load_balancer.haproxy]
+        }
+    return made
+
+
+def _service(service: ServiceSettings) -> Shape:
+    made: dict[str, Any] = {"ecsServices": [{"serviceName": service.name, "clusterName": service.cluster}]}
+    if service.routes:
+        made["loadBalancerInfo"] = {"targetGroupPairInfoList": [_pair(route) for route in service.routes]}
+    return made
+
+
+def _pair(route: Route) -> Shape:
+    """A `TargetGroupPairInfo`. A manifest may have several; CodeDeploy has one."""
+    made: dict[str, Any] = {"targetGroups": [{"name": target_group_name(each)} for each in route.target_groups]}
+    for member, listener in (("prodTrafficRoute", route.listener), ("testTrafficRoute", route.test_listener)):
+        if listener:
+            made[member] = {"listenerArns": [listener]}
+    return made
+
+
+def termination_wait(settings: GroupSettings) -> dt.timedelta | None:
+    """How long the original lives on, None for ever. The rollout's `retire` stands above the group's own wait."""
+    retire = next((step for step in settings.rollout.steps if isinstance(step, RetireStep)), None)
+    return retire.after if retire else settings.blue_green.termination_wait
+
+
+def _waits(settings: GroupSettings) -> Shape:
+    """A `BlueGreenDeploymentConfiguration`."""
+    end, ready = termination_wait(settings), settings.blue_green.ready_wait
+    return {
+        "terminateBlueInstancesOnDeploymentSuccess": (
+            {"action": "KEEP_ALIVE"}
+            if end is None
+            else {"action": "TERMINATE", "terminationWaitTimeInMinutes": _minutes(end)}
+        ),
+        "deploymentReadyOption": (
+            {"actionOnTimeout": "CONTINUE_DEPLOYMENT", "waitTimeInMinutes": 0}
+            if ready is None
+            else {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": _minutes(ready)}
+        ),
+    }
+
+
+def _minutes(duration: dt.timedelta) -> int:
+    """Whole ones, a begun one counted."""
+    return -(-int(duration.total_seconds()) // 60)

@@ -1,0 +1,1 @@
+"""What tells a rollout that something is wrong: CloudWatch alarms and HTTP checks, looked at again and again."""

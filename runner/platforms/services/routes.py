@@ -1,0 +1,73 @@
+"""Where requests for a service come in. Pure: which listeners and rules belong to which of its routes.
+
+A route names a listener or a rule. A listener stands for its default actions and for all its rules that forward to the
+service; so CodeDeploy has it. `EcsState.before` holds what was found, by ARN.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from runner.model.services import EcsState, Route
+
+
+class Entry(NamedTuple):
+    """One listener or rule that forwards to the service. *blue*, *green*: ARNs of the original's and the replacement's
+    target group."""
+
+    arn: str
+    blue: str
+    green: str
+    is_test: bool
+
+    @property
+    def takes_weights(self) -> bool:
+        """A network load balancer's listener has one target group at a time."""
+        return not is_network(self.arn)
+
+    def __str__(self) -> str:
+        kind = "rule" if is_rule(self.arn) else "listener"
+        return f"{'test' if self.is_test else 'production'} {kind} {self.arn}"
+
+
+def entries(routes: Sequence[Route], state: EcsState) -> list[Entry]:
+    """All of `state.before`, in its order; those that no route names (any more) left out."""
+    found = []
+    for arn in state.before:
+        for route, (blue, green) in zip(routes, state.pairs, strict=True):
+            is_test = _is_test(arn, route)
+            if is_test is not None:
+                found.append(Entry(arn, blue, green, is_test))
+                break
+    return found
+
+
+def production(routes: Sequence[Route], state: EcsState) -> list[Entry]:
+    return [entry for entry in entries(routes, state) if not entry.is_test]
+
+
+def named(routes: Sequence[Route]) -> Iterator[str]:
+    """Every listener and rule that *routes* name, once."""
+    yield from dict.fromkeys(
+        arn for route in routes for arn in (route.listener, route.test_listener) if arn is not None
+    )
+
+
+def is_rule(arn: str) -> bool:
+    return ":listener-rule/" in arn
+
+
+def is_network(arn: str) -> bool:
+    return "/net/" in arn
+
+
+def listener_of(rule: str) -> str:
+    """ARN of the listener that the rule belongs to."""
+    return rule.replace(":listener-rule/", ":listener/").rpartition("/")[0]
+
+
+def _is_test(arn: str, route: Route) -> bool | None:
+    """Whether *arn* is the route's test entrance or its production one; None: neither. What is named itself comes first."""
+    names = {route.listener: False, route.test_listener: True}
+    if arn in names:
+        return names[arn]
+    return names.get(listener_of(arn)) if is_rule(arn) else None

@@ -1,0 +1,89 @@
+"""One act under way: what it is about, how far it is, how long it may take, and how it waits."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from runner.aws import AwsError
+from runner.errors import Refused
+from runner.model.program import Task
+from runner.model.services import EcsSpec, EcsState
+from runner.platforms.services.calls import Calls
+from runner.ports import Clock, Report
+from runner.threads import in_thread
+
+T = TypeVar("T")
+
+
+class Pace(NamedTuple):
+    """*every*: seconds between two looks. *limit*: how long an act may take; CodeDeploy gives a task set 60 minutes.
+
+    *settle*: seconds for which AWS may still show what was before a change.
+    """
+
+    clock: Clock
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+    every: float = 5.0
+    limit: dt.timedelta = dt.timedelta(minutes=60)
+    settle: float = 10.0
+
+
+class Work:
+    """*state*: what is true now; it goes into the outcome, however the act ends."""
+
+    def __init__(self, calls: Calls, task: Task, report: Report, pace: Pace) -> None:
+        assert isinstance(task.job.spec, EcsSpec) and isinstance(task.state, EcsState)
+        self.calls = calls
+        self.task = task
+        self.spec = task.job.spec
+        self.state = task.state
+        self.pace = pace
+        self.began = pace.clock()
+        self.ends = self.began + pace.limit
+        self._report = report
+
+    def note(self, **changes: Any) -> None:
+        """Remember: fields of the state that have changed."""
+        self.state = msgspec.structs.replace(self.state, **changes)
+
+    def say(self, line: str) -> None:
+        self._report(f"{line}\n")
+
+    async def do(self, call: Callable[[], T]) -> T:
+        """*call*, in a thread, and again while AWS throttles or does not answer, for as long as the act may take.
+
+        So *call* must be safe to repeat from its start.
+        """
+        while True:
+            try:
+                return await in_thread(call)
+            except AwsError as error:
+                if not error.retryable or self.pace.clock() >= self.ends:
+                    raise
+                self.say(f"trying again: {error.message}")
+            await self.pace.pause(self.pace.every)
+
+    async def until(self, look: Callable[[], str], explain: Callable[[], str] | None = None) -> None:
+        """Return when *look* finds nothing more to wait for; it answers what that is, and raises when waiting is in vain.
+
+        *explain*: further lines for whoever reads that it took too long.
+        """
+        said = ""
+        while waits := await self.do(look):
+            if waits != said:
+                self.say(f"waiting: {waits}")
+                said = waits
+            if self.pace.clock() >= self.ends:
+                more = await self.do(explain) if explain else ""
+                raise Refused("TIMEOUT", f"after {self.pace.limit}: still waiting: {waits}{more}")
+            await self.pace.pause(self.pace.every)
+
+    async def soon(self, look: Callable[[], str]) -> str:
+        """What *look* still finds after the time in which AWS may show old things; "" as soon as it finds nothing."""
+        ends = self.pace.clock() + dt.timedelta(seconds=self.pace.settle)
+        while (found := await self.do(look)) and self.pace.clock() < ends:
+            await self.pace.pause(min(self.pace.every, 1.0))
+        return found

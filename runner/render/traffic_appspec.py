@@ -1,0 +1,157 @@
+"""AppSpec files of Lambda functions and ECS services, YAML or JSON: all mistakes at once, each with its line.
+
+Unlike a server's AppSpec, one with anything unknown in it is refused whole, as CodeDeploy fails the deployment.
+Source: CodeDeploy user guide, "AppSpec file structure" for the two platforms.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from runner import schema, yaml
+from runner.errors import InvalidFiles, Mistake, dotted
+from runner.model.functions import LambdaSpec
+from runner.model.platform import ComputePlatform
+from runner.model.services import EcsSpec, ServiceSettings
+from runner.render.text import decoded
+from runner.schema import describe
+
+Path: TypeAlias = tuple[Any, ...]
+
+_TYPES: dict[str, ComputePlatform] = {"AWS::Lambda::Function": "Lambda", "AWS::ECS::Service": "ECS"}
+_TWO_SPELLINGS = ("Resources", "Hooks")  # the guide writes them both ways
+
+
+def parse_lambda(text: bytes | str, file: str) -> LambdaSpec:
+    """What the AppSpec *text* does to a function. *file*: its name, for messages.
+
+    Raises `InvalidFiles` with every mistake.
+    """
+    document = _Document(decoded(text, file), file, "appspec-lambda")
+    properties, _at = document.properties()
+    return LambdaSpec(
+        function=properties["Name"],
+        alias=properties["Alias"],
+        current_version=str(properties["CurrentVersion"]),
+        target_version=str(properties["TargetVersion"]),
+        hooks=document.hooks(),
+    )
+
+
+def parse_ecs(text: bytes | str, file: str, service: ServiceSettings) -> EcsSpec:
+    """What the AppSpec *text* does to *service*, whose cluster, name and routes the deployment group says.
+
+    Raises `InvalidFiles` with every mistake.
+    """
+    document = _Document(decoded(text, file), file, "appspec-ecs")
+    properties, _at = document.properties()
+    info = properties["LoadBalancerInfo"]
+    return EcsSpec(
+        cluster=service.cluster,
+        service=service.name,
+        task_definition=properties["TaskDefinition"],
+        container=info["ContainerName"],
+        port=int(info["ContainerPort"]),
+        platform_version=properties.get("PlatformVersion"),
+        network=_network(properties.get("NetworkConfiguration")),
+        capacity_providers=tuple(map(_as_api, properties.get("CapacityProviderStrategy", []))),
+        routes=service.routes,
+        hooks=document.hooks(),
+    )
+
+
+def platform_of(text: str, file: str) -> ComputePlatform:
+    """For whom the AppSpec *text* is meant, by what it says: Server, where it says nothing of Lambda or ECS.
+
+    Of a file that is no YAML too: the reader for servers says why.
+    """
+    try:
+        data = yaml.read(text, file).data
+    except InvalidFiles:
+        return "Server"
+    resources = data.get("Resources", data.get("resources")) if isinstance(data, dict) else None
+    found = {_TYPES[kind] for kind in _types(resources) if kind in _TYPES}
+    return found.pop() if len(found) == 1 else "Lambda" if resources is not None else "Server"
+
+
+def _types(resources: Any) -> Iterator[str]:
+    for entry in resources if isinstance(resources, list) else []:
+        for resource in entry.values() if isinstance(entry, dict) else []:
+            if isinstance(resource, dict) and isinstance(resource.get("Type"), str):
+                yield resource["Type"]
+
+
+class _Document:
+    """One file that is right by *name*, its schema. Raises `InvalidFiles` with every mistake."""
+
+    def __init__(self, text: str, file: str, name: str) -> None:
+        self._file, self._document = file, yaml.read(text, file)
+        self._mistakes: list[Mistake] = []
+        self._spelled: dict[str, str] = {}  # key of the schema: as the file has it
+        self._data = self._with_one_spelling(self._document.data)
+        for check in (lambda: self._follow(name), self._check):
+            if self._mistakes:
+                break
+            check()
+        if self._mistakes:
+            raise InvalidFiles(self._mistakes)
+
+    def properties(self) -> tuple[dict[str, Any], Path]:
+        """What is said about the one resource, and where."""
+        ((name, resource),) = self._data["Resources"][0].items()
+        return resource["Properties"], ("Resources", 0, name, "Properties")
+
+    def hooks(self) -> dict[str, str]:
+        """Lifecycle event to the function that validates it."""
+        return {event: function for entry in self._data.get("Hooks") or [] for event, function in entry.items()}
+
+    def _follow(self, name: str) -> None:
+        for problem in schema.check(self._data, name):
+            self._refuse(problem.path, problem.message)
+
+    def _check(self) -> None:
+        """What no schema can say."""
+        seen: set[str] = set()
+        for index, entry in enumerate(self._data.get("Hooks") or []):
+            (event,) = entry
+            if event in seen:
+                self._refuse(("Hooks", index, event), "appears twice; an event has one function")
+            seen.add(event)
+        properties, at = self.properties()
+        for key in ("CurrentVersion", "TargetVersion"):
+            if isinstance(properties.get(key), float):  # to a schema, 2.0 is a whole number
+                self._refuse((*at, key), f"expected the number of a published version, not {describe(properties[key])}")
+        if int(properties.get("LoadBalancerInfo", {}).get("ContainerPort", 1)) > 65535:
+            self._refuse((*at, "LoadBalancerInfo", "ContainerPort"), "expected a port from 1 to 65535")
+
+    def _with_one_spelling(self, data: Any) -> Any:
+        if self._document.is_empty:
+            self._refuse((), "is empty; an AppSpec begins with `version: 0.0`")
+        elif not isinstance(data, dict):
+            self._refuse((), f"expected a mapping, not {describe(data)}")
+        if not isinstance(data, dict):
+            return {}
+        for key in _TWO_SPELLINGS:
+            if key in data and key.lower() in data:
+                self._refuse((key.lower(),), f"stands there as {key} too; leave out one of the two")
+            elif key.lower() in data:
+                self._spelled[key] = key.lower()
+        meant = {own: key for key, own in self._spelled.items()}
+        return {meant.get(key, key): value for key, value in data.items()}
+
+    def _refuse(self, path: Path, message: str) -> None:
+        path = self._in_file(path)
+        self._mistakes.append(
+            Mistake(file=self._file, line=self._document.line(path), path=dotted(path), message=message)
+        )
+
+    def _in_file(self, path: Path) -> Path:
+        return (self._spelled.get(path[0], path[0]), *path[1:]) if path else path
+
+
+def _network(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {"awsvpcConfiguration": _as_api(data["AwsvpcConfiguration"])} if data is not None else None
+
+
+def _as_api(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as the ECS API spells it: `assignPublicIp` for AssignPublicIp."""
+    return {key[0].lower() + key[1:]: value for key, value in members.items()}

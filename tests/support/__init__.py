@@ -1,0 +1,1 @@
+"""AWS on loopback for the tests of the platforms Lambda, ECS and EC2: see `cloud`."""

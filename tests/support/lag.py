@@ -1,0 +1,99 @@
+"""Reads that lag behind writes: while a lag is set, a read is answered from a copy of the state that is that old.
+
+Copies are made after every mutating call, of the backends of that call's service only, and only while a lag is set.
+"""
+
+import contextlib
+import copy
+import copyreg
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from moto.core.base_backend import BackendDict, BaseBackend
+
+State = dict[BaseBackend, dict[str, Any]]
+_MOTOS_NAMES = {"lambda": ("lambda", "lambda_simple"), "elbv2": ("elbv2",), "cloudwatch": ("cloudwatch",)}
+
+
+class Lag:
+    """*seconds* 0: reads show what is."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._states: dict[str, list[tuple[float, State]]] = defaultdict(list)  # service: when it began, oldest first
+        _share_locks_and_threads()
+
+    def set(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._states.clear()
+
+    def before_write(self, service: str) -> None:
+        """Keeps what reads will still show for a while."""
+        if self._seconds and not self._states[service]:
+            self._states[service].append((0.0, _copy(service)))
+
+    def after_write(self, service: str) -> None:
+        if self._seconds:
+            self._states[service].append((time.monotonic(), _copy(service)))
+
+    @contextlib.contextmanager
+    def reading(self, service: str) -> Iterator[None]:
+        """Within it, the backends of *service* hold the state of `seconds` ago."""
+        shown = self._shown(service)
+        if shown is None:
+            yield
+            return
+        now = {backend: backend.__dict__ for backend in shown}
+        for backend, state in shown.items():
+            backend.__dict__ = state
+        try:
+            yield
+        finally:
+            for backend, state in now.items():
+                backend.__dict__ = state
+
+    def _shown(self, service: str) -> State | None:
+        states, until = self._states[service], time.monotonic() - self._seconds
+        while len(states) > 1 and states[1][0] <= until:
+            states.pop(0)
+        if len(states) == 1 and states[0][0] <= until:
+            return None if self._is_settled(service, until) else states[0][1]
+        return states[0][1] if states else None
+
+    def _is_settled(self, service: str, until: float) -> bool:
+        """The newest state is old enough: what is, is shown, and the copy is of no more use."""
+        (since, _) = self._states[service][0]
+        if since <= until and since:
+            self._states[service] = []
+            return True
+        return False
+
+
+def _copy(service: str) -> State:
+    """Of all its accounts and regions. What belongs to other services' backends is shared, not copied."""
+    ours, others = [], []
+    for each in _backends():
+        (ours if each[0] in _MOTOS_NAMES.get(service, (service,)) else others).append(each[1])
+    made: State = {}
+    for backend in ours:
+        shared = {id(each): each for each in (*ours, *others)}
+        made[backend] = copy.deepcopy(backend.__dict__, shared)
+    return made
+
+
+def _backends() -> list[tuple[str, BaseBackend]]:
+    return [
+        (found.service_name, backend)
+        for found in list(BackendDict._instances)
+        for account in list(found.values())
+        for backend in list(account.values())
+    ]
+
+
+def _share_locks_and_threads() -> None:
+    """Copies of a state have the same locks and threads as the state itself."""
+    for kind in (type(threading.Lock()), type(threading.RLock()), threading.Thread, threading.Event):
+        copyreg.pickle(kind, lambda _: "")  # copy.deepcopy takes a string for: the same object
