@@ -2,7 +2,8 @@
 
 `python -m benchmarks.agents_server FOLDER AGENTS [floor]`. Says `{"listening": "HOST:PORT"}`, with the agents' keys in
 FOLDER/keys.json by then, and answers each line of standard input with one line: `{"deliver": [host, ...]}` with the time
-at which there was work (ns, monotonic), `{"held": 1}` with how many polls are held. Ends with standard input.
+at which there was work (ns, monotonic), `{"held": 1}` with how many polls are held, `{"written": 1}` with when each host's
+command was on its way: the answer given to the kernel. Ends with standard input.
 """
 
 import asyncio
@@ -45,6 +46,7 @@ class Penstock:
         self._job = _job(self._store)
         self._desk = Desk(self._store.host_commands, NoSpecifications(), _now)
         self._deliveries: set[asyncio.Task[Any]] = set()
+        self.written: dict[str, int] = {}
 
     async def serve(self, listening: Callable[[str], None]) -> None:
         service = Service(
@@ -80,6 +82,7 @@ class Penstock:
         handed = await self._desk.poll(caller)
         if handed is None:
             return {}
+        asyncio.get_running_loop().call_soon(self._note, caller.host)  # the answer is written without another wait
         command = {
             "HostCommandIdentifier": handed.identifier,
             "HostIdentifier": caller.identifier,
@@ -88,6 +91,9 @@ class Penstock:
             "Nonce": str(handed.attempt),
         }
         return {"HostCommand": command}
+
+    def _note(self, host: str) -> None:
+        self.written[host] = time.monotonic_ns()
 
     async def _complete(self, call: Call) -> dict[str, Any]:
         identifier, status = call.params["HostCommandIdentifier"], call.params["CommandStatus"]
@@ -113,6 +119,7 @@ class Floor:
 
     def __init__(self, folder: Path, agents: int) -> None:
         self._waiting: dict[str, asyncio.Transport] = {}
+        self.written: dict[str, int] = {}
         keys = [(f"host-{number:05}", f"PK{number:018}", "secret") for number in range(agents)]
         (folder / "keys.json").write_text(json.dumps(keys))
 
@@ -136,6 +143,7 @@ class Floor:
     def deliver(self, hosts: list[str]) -> None:
         for host in hosts:
             self._waiting.pop(host).write(_answer(b'{"HostCommand":{"HostCommandIdentifier":"x"}}'))
+            self.written[host] = time.monotonic_ns()
 
     def held(self) -> int:
         return len(self._waiting)
@@ -180,6 +188,9 @@ async def _obey(server: Penstock | Floor) -> None:
             at = time.monotonic_ns()
             server.deliver(told["deliver"])
             _say(at=at)
+        elif "written" in told:
+            _say(written=server.written)
+            server.written.clear()
         else:
             _say(held=server.held())
 

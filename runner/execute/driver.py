@@ -160,7 +160,7 @@ class Driver:
     def _begin(self, action: Action) -> None:
         if self._draining and isinstance(action, RunAct):
             return  # its intent is recorded: the next process does it
-        task = asyncio.create_task(self._record(self._doing(action)))
+        task = asyncio.create_task(self._record(action))
         self._running.add(task)
         task.add_done_callback(self._ended)
         if not isinstance(action, RunEvent):
@@ -185,8 +185,8 @@ class Driver:
         if self._withdrawable.get(deployment_id) is task:  # the next one may have begun already
             del self._withdrawable[deployment_id]
 
-    async def _record(self, doing: Coroutine[Any, Any, Result | None]) -> None:
-        if (result := await doing) is not None:
+    async def _record(self, action: Action) -> None:
+        if (result := await self._doing(action)) is not None:
             self._inbox.append(result)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

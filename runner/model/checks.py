@@ -1,6 +1,6 @@
 """What tells a rollout that something is wrong: alarms, and checks of a manifest's own."""
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from runner.model.value import Value
 
@@ -30,3 +30,18 @@ class HttpCheck(Value, frozen=True, kw_only=True, tag="http"):
 
 
 Check: TypeAlias = AlarmCheck | HttpCheck
+
+
+class AlarmState(Value, frozen=True, kw_only=True):
+    """An alarm as CloudWatch has it. *reason*: CloudWatch's own words for its state."""
+
+    name: str
+    state: Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+    reason: str = ""
+
+
+class Reading(Value, frozen=True, kw_only=True):
+    """What asking for alarms brought: those that exist, by name; or a *failure*, why nobody could say."""
+
+    states: dict[str, AlarmState] = {}
+    failure: str = ""

@@ -1,4 +1,4 @@
-"""Connections for one request: over within a deadline however slowly the other side talks, and never to link-local addresses.
+"""Connections for one request: over within a deadline however slowly the other side talks, never to link-local addresses.
 
 urllib3's own timeouts bound each single step: a host with many addresses, or one that sends a byte a second, would keep
 whoever waits for it for ever. Names are resolved once, and what was checked is what is connected to.

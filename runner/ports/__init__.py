@@ -87,7 +87,7 @@ class Sources(Protocol):
     def resolve_image(self, location: ImageLocation, git: str, commit_id: str, root: str) -> ImageRevision:
         """Pin a container image by asking its registry for the digest. *git*, *root*, *commit_id*: whose manifest names it.
 
-        Raises `RevisionDoesNotExist` (no such repository or tag), `InvalidRevision` (not the name of an image), `WorldError`.
+        Raises `RevisionDoesNotExist` (no such repository or tag), `InvalidRevision` (no name of an image), `WorldError`.
         """
         ...
 

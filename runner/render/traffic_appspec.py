@@ -88,10 +88,10 @@ class _Document:
         self._mistakes: list[Mistake] = []
         self._spelled: dict[str, str] = {}  # key of the schema: as the file has it
         self._data = self._with_one_spelling(self._document.data)
-        for check in (lambda: self._follow(name), self._check):
-            if self._mistakes:
-                break
-            check()
+        if not self._mistakes:
+            self._follow(name)
+        if not self._mistakes:
+            self._check()
         if self._mistakes:
             raise InvalidFiles(self._mistakes)
 

@@ -155,13 +155,7 @@ async def test_an_act_that_was_broken_off_is_done_by_the_next_driver(world: Worl
     world.traffic.held.add("AllowTraffic")
     made = world.deploy(AT_ONCE)
     async with world.driven():
-        await until(
-            lambda: (
-                world.events(made).get("AllowTraffic") is EventStatus.IN_PROGRESS
-                if world.store.targets(made)
-                else False
-            )
-        )
+        await until(lambda: "AllowTraffic" in world.traffic.begun)
     assert world.traffic.cancelled == ["AllowTraffic"]
     world.traffic.let_go("AllowTraffic")
     async with world.driven():
@@ -216,11 +210,7 @@ async def test_a_stop_does_not_wait_for_the_status_of_a_hook(world: World) -> No
     world.traffic.held.add("BeforeAllowTraffic")
     made = world.deploy()
     async with world.driven():
-        await until(
-            lambda: (
-                bool(world.store.targets(made)) and world.events(made)["BeforeAllowTraffic"] is EventStatus.IN_PROGRESS
-            )
-        )
+        await until(lambda: "BeforeAllowTraffic" in world.traffic.begun)
         world.store.request_stop(made, world.time, rollback=None)
         ended = await world.ends(made)
         await until(lambda: world.traffic.cancelled == ["BeforeAllowTraffic"])

@@ -15,7 +15,7 @@ from runner.ports import Report
 class FakeTrafficPlatform:
     """*done*: every act as it was carried out, once each: deployment, event, weight.
 
-    An act in *held* waits until `let_go`; one in *failing* fails with that CodeDeploy error code.
+    *begun*: every event that was asked for. An act in *held* waits until `let_go`; one in *failing* fails with that CodeDeploy error code.
     """
 
     def __init__(self) -> None:
@@ -23,6 +23,7 @@ class FakeTrafficPlatform:
         self.held: set[str] = set()
         self.failing: dict[str, str] = {}
         self.inspecting: Callable[[TrafficJob], None] = lambda job: None
+        self.begun: list[str] = []
         self.cancelled: list[str] = []
         self._outcomes: dict[tuple[str, str, str, int], Outcome] = {}
         self._gates: dict[str, asyncio.Event] = {}
@@ -38,6 +39,7 @@ class FakeTrafficPlatform:
 
     async def act(self, task: Task, report: Report) -> Outcome:
         event = task.act.event
+        self.begun.append(event)
         if task.key in self._outcomes:
             return self._outcomes[task.key]
         if event in self.held:

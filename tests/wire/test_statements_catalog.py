@@ -1,6 +1,5 @@
-"""Statements 4 to 6, 8 to 10 and 12 to 14 of the fifty, and what of 3 is about applications: boto3 over a real socket."""
+"""Statements 4 to 6, 8, 10 and 12 to 14 of the fifty, and what of 3 is about applications: boto3 over a real socket."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,19 +54,6 @@ def test_statement_6_one_at_a_time_reports_a_type_that_nobody_may_set(server: Ca
 def test_statement_8_a_prefix_needs_a_bucket(server: Catalog) -> None:
     call = server.client.list_application_revisions
     refused("BucketNameFilterRequired", call, applicationName="shop", s3KeyPrefix="releases/")
-
-
-def test_statement_9_the_content_of_an_appspec_comes_by_its_digest(server: Catalog) -> None:
-    """As far as it goes without a deployment of a Lambda function: those are not built yet."""
-    server.application("function", computePlatform="Lambda")
-    content = '{"version": 0.0}'
-    digest = hashlib.sha256(content.encode()).hexdigest()
-    given = {"revisionType": "AppSpecContent", "appSpecContent": {"content": content}}
-    server.client.register_application_revision(applicationName="function", revision=given)
-    (listed,) = server.client.list_application_revisions(applicationName="function")["revisions"]
-    assert listed["appSpecContent"] == {"sha256": digest}
-    got = server.client.get_application_revision(applicationName="function", revision=listed)
-    assert got["revision"]["appSpecContent"] == {"content": content, "sha256": digest}
 
 
 def test_statement_10_a_revision_with_an_etag_is_not_found_without(server: Catalog) -> None:

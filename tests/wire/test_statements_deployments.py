@@ -1,6 +1,6 @@
-"""Statements 1, 3, 7, 11, 15 and 16 of the behaviour reference: the API's answers about deployments.
+"""Statements 1, 3, 7, 11, 15 and 16 of the behaviour reference: the API's answers about deployments to servers.
 
-2 and 9 are about deployments to Lambda and ECS, which are not built yet.
+11 and 15 of other deployments are in test_statements_traffic.py.
 """
 
 from collections.abc import Iterator

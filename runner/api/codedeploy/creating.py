@@ -19,7 +19,7 @@ from runner.model.application import DeploymentConfig, Group
 from runner.model.deployment import Options
 from runner.model.manifest import GroupSettings
 from runner.model.platform import ComputePlatform
-from runner.model.revision import Revision
+from runner.model.revision import AppSpecRevision, Revision
 from runner.plan.revisions import check_platform
 from runner.ports.catalog import CatalogStore
 from runner.ports.deployments import DeploymentStore
@@ -43,8 +43,16 @@ class _Creating:
         settings = msgspec.structs.replace(self._settings(group, params.get("deploymentConfigName")), **overrides)
         _check_fit(params, group, revision)
         check_built(group)
-        made = self._deployments.create(group, settings, revision, _options(params), call.now)
+        whole = self._whole(group.application, revision)
+        made = self._deployments.create(group, settings, whole, _options(params), call.now)
         return {"deploymentId": made}
+
+    def _whole(self, application: str, revision: Revision) -> Revision:
+        """With its text, where an AppSpec that the application knows is named by its digest alone."""
+        if isinstance(revision, AppSpecRevision) and not revision.content:
+            known = self._catalog.revisions.get(application, revision)
+            return known.revision if known else revision
+        return revision
 
     def _settings(self, group: Group, name: str | None) -> GroupSettings:
         """The group's own, with the configuration *name* instead of its own where one is given.

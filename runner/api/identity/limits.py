@@ -2,8 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from runner.api.identity.buckets import Buckets, Seconds
 from runner.errors import Refused
@@ -29,16 +27,27 @@ class Limits:
                 "try again in a second",
             )
 
-    @contextmanager
-    def poll(self, principal: Principal) -> Iterator[None]:
-        """Hold a poll; for use in the loop only. Raises `Refused`, ThrottlingException, when too many are held."""
-        key = principal.access_key_id
-        if self._polls[key] >= OPEN_POLLS:
+    def poll(self, principal: Principal) -> "Held":
+        """Holds a poll while it is entered; for use in the loop only. Entering it raises `Refused`, ThrottlingException,
+        when too many are held.
+        """
+        return Held(self._polls, principal.access_key_id)
+
+
+class Held:
+    """A poll that is held. No generator: ten thousand of them would wait with the polls."""
+
+    __slots__ = ("_key", "_polls")
+
+    def __init__(self, polls: Counter[str], key: str) -> None:
+        self._polls, self._key = polls, key
+
+    def __enter__(self) -> None:
+        if self._polls[self._key] >= OPEN_POLLS:
             raise Refused("ThrottlingException", f"this access key has {OPEN_POLLS} polls open already")
-        self._polls[key] += 1
-        try:
-            yield
-        finally:
-            self._polls[key] -= 1
-            if not self._polls[key]:
-                del self._polls[key]
+        self._polls[self._key] += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._polls[self._key] -= 1
+        if not self._polls[self._key]:
+            del self._polls[self._key]

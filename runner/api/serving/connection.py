@@ -11,6 +11,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, NamedTuple, cast
 
 from uvicorn.config import Config
@@ -120,7 +121,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
         here, self.app = self.app, cast("Any", self._application(size))
         try:
             super().on_headers_complete()

@@ -58,7 +58,9 @@ async def invoke(
             if not error.retryable:
                 return error
             if error.code not in _NOT_RUN:
-                report(f"{error.message}. It may run all the same, so it is not invoked again; its answer is waited for.\n")
+                report(
+                    f"{error.message}. It may run all the same, so it is not invoked again; its answer is waited for.\n"
+                )
                 return None
             report(f"{error.message}. Trying again in {_PAUSE:g} s.\n")
         await asyncio.sleep(_PAUSE)

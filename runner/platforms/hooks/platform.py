@@ -3,38 +3,33 @@
 Source: CodeDeploy user guide, "AppSpec 'hooks' section" for Lambda and for ECS.
 """
 
-import asyncio
 import datetime as dt
-from functools import partial
 
-from runner.aws import AwsError
 from runner.model.command import Outcome
 from runner.model.program import TargetState, Task, TrafficJob
 from runner.model.services import EcsSpec
-from runner.model.target import Diagnostics
+from runner.platforms.hooks import words
 from runner.platforms.hooks.answers import Answers
-from runner.platforms.hooks.invocation import Caller, invoke
-from runner.platforms.hooks.words import Said, given_up, refused, said_failed
+from runner.platforms.hooks.invocation import Caller
+from runner.platforms.hooks.run import Run
 from runner.ports import Clock, Report, TrafficPlatform
-from runner.ports.hooks import HookExecution, HookStore
-from runner.threads import in_thread
+from runner.ports.hooks import HookStore
 
-EVENTS = frozenset({"BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"})
+EVENTS = frozenset(
+    {"BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"}
+)
 LIMIT = dt.timedelta(hours=1)  # for an answer, since the invocation
-_LOG_AFTERWARDS = 2.0  # seconds in which a function that has answered may return, for the sake of its log
 
 
 class WithHooks:
-    """Implements port `TrafficPlatform` over *platform*, which does everything but hooks.
+    """Implements port `TrafficPlatform` over *platform*, which does everything but hooks. An event without one succeeds.
 
-    *serves*: this process listens, so that functions can answer. An event without a hook succeeds at once.
+    *serves*: this process listens, so that functions can answer.
     """
 
-    def __init__(
-        self, platform: TrafficPlatform, hooks: HookStore, aws: Caller, clock: Clock, serves: bool, limit: dt.timedelta = LIMIT
-    ) -> None:
+    def __init__(self, platform: TrafficPlatform, hooks: HookStore, aws: Caller, clock: Clock, serves: bool) -> None:
         self._platform, self._hooks, self._aws = platform, hooks, aws
-        self._clock, self._serves, self._limit = clock, serves, limit
+        self._clock, self._serves = clock, serves
         self._answers = Answers(hooks, clock)
 
     def inspect(self, job: TrafficJob) -> tuple[str, TargetState]:
@@ -43,13 +38,22 @@ class WithHooks:
     async def act(self, task: Task, report: Report) -> Outcome:
         if task.act.event not in EVENTS:
             return await self._platform.act(task, report)
-        function = _hook(task)
+        function = task.job.spec.hooks.get(task.act.event)
         if function is None:
             return Outcome(succeeded=True)
+        if _has_no_test(task):
+            report(f"{function} is not invoked: no route of the service has a test listener.\n")
+            return Outcome(succeeded=True)
         if not self._serves:
-            return _not_served(task, function)
-        return await _Run(self, task, function, report).end()
+            return words.not_served(task, function)
+        return await Run(self._hooks, self._answers, self._aws, self._clock, LIMIT, task, function, report).outcome()
 
     async def close(self) -> None:
         await self._answers.close()
         await self._platform.close()
+
+
+def _has_no_test(task: Task) -> bool:
+    spec = task.job.spec
+    is_test = task.act.event == "AfterAllowTestTraffic" and isinstance(spec, EcsSpec)
+    return is_test and not any(route.test_listener for route in spec.routes)  # type: ignore[union-attr]

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import msgspec
+
 from runner.aws import AwsError
 from runner.errors import Refused
 from runner.model.services import TaskSet
@@ -22,7 +24,7 @@ async def restore(work: Work) -> None:
     if scale(shown) < 100 and not _has_all(work):
         await scale_to(work, original.id, 100)
     await settling.healthy(work, [blue for blue, _ in work.state.pairs], lambda: at_least_one(work))
-    await entrances.carry_out(work, entrances.back(work, entries(work.spec.routes, work.state)))
+    await entrances.carry_out(work, entrances.back(work.state, entries(work.spec.routes, work.state)))
     note_weight(work, 0)
     await promote(work, original.id)
     work.note(moved=False)
@@ -39,11 +41,11 @@ async def terminate(work: Work) -> None:
         work.say("there is no task set to delete")
         return
     groups = {pair[undoing] for pair in work.state.pairs}
-    if await work.do(partial(_is_going, work, doomed)):
+    if await work.soon(partial(_missing, work, doomed)) or await work.do(partial(_is_going, work, doomed)):
         work.say(f"task set {doomed.id} is gone already")
     else:
         await _delete(work, doomed, heir, groups)
-    gone = TaskSet(**{**_fields(doomed), "status": "DRAINING", "weight": 0, "desired": 0, "pending": 0, "running": 0})
+    gone = msgspec.structs.replace(doomed, status="DRAINING", weight=0, desired=0, pending=0, running=0)
     work.note(**{"replacement" if undoing else "original": gone})
 
 
@@ -86,6 +88,11 @@ def _is_going(work: Work, task_set: TaskSet) -> bool:
     return shown is None or shown["status"] == "DRAINING"
 
 
+def _missing(work: Work, task_set: TaskSet) -> str:
+    """Not to be believed at once: a task set that was just made may not be shown yet."""
+    return "" if _look(work).find(task_set.id) else "it is not there"
+
+
 def _look(work: Work) -> Service:
     return describe(work.calls, work.spec.cluster, work.spec.service)
 
@@ -93,7 +100,3 @@ def _look(work: Work) -> Service:
 def _has_all(work: Work) -> bool:
     """Nothing of the traffic or of the service has gone to the replacement: then the original is as it was."""
     return work.state.weight == 0 and not work.state.moved
-
-
-def _fields(task_set: TaskSet) -> dict[str, object]:
-    return {name: getattr(task_set, name) for name in task_set.__struct_fields__}

@@ -5,6 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from runner.errors import Refused
+from runner.model.services import EcsState
 from runner.platforms.services import listeners
 from runner.platforms.services.actions import Actions, describe, handed_over, moved, same, shares
 from runner.platforms.services.calls import Calls
@@ -22,19 +23,19 @@ class Move(NamedTuple):
     ours: tuple[Actions, ...]
 
 
-def plan(work: Work, entries: Iterable[Entry], weight: int, left: Collection[int]) -> list[Move]:
+def plan(state: EcsState, entries: Iterable[Entry], weight: int, left: Collection[int]) -> list[Move]:
     """Bring *entries* to *weight* percent for the replacement. *left*: the weights that we may have left behind."""
     moves = []
     for entry in entries:
-        before = work.state.before[entry.arn]
+        before = state.before[entry.arn]
         ours = tuple(split(entry, before, each) for each in {*left, weight} if entry.takes_weights or each in (0, 100))
         moves.append(Move(entry, split(entry, before, weight), ours))
     return moves
 
 
-def back(work: Work, entries: Iterable[Entry]) -> list[Move]:
+def back(state: EcsState, entries: Iterable[Entry]) -> list[Move]:
     """Bring *entries* back to what they did before the deployment."""
-    return [move._replace(to=work.state.before[move.entry.arn]) for move in plan(work, entries, 0, ANY)]
+    return [move._replace(to=state.before[move.entry.arn]) for move in plan(state, entries, 0, ANY)]
 
 
 def split(entry: Entry, before: Actions, weight: int) -> Actions:

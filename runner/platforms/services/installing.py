@@ -53,7 +53,7 @@ async def _attach(work: Work) -> None:
     for entry in production(work.spec.routes, work.state):
         if entry.takes_weights:
             first.setdefault(entry.green, entry)
-    await entrances.carry_out(work, entrances.plan(work, first.values(), 0, (0,)))
+    await entrances.carry_out(work, entrances.plan(work.state, first.values(), 0, (0,)))
 
 
 def _create(work: Work) -> str:
@@ -67,6 +67,7 @@ def _create(work: Work) -> str:
         _check_primary(work, service)
         _clear_away(work, service)
         shown = _ask_for_it(work, service)
+        work.changed()
         said = "created task set {}"
     work.note(replacement=seen(service, shown, "Green", 0, work.state.pairs[0][1]))
     return said.format(shown["id"])

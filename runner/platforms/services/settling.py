@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from runner.aws import AwsError
 from runner.errors import Refused
 from runner.platforms.services import target_groups, trouble
 from runner.platforms.services.actions import group_name
@@ -26,14 +27,21 @@ async def healthy(work: Work, groups: Iterable[str], needed: Callable[[], int]) 
 
 
 def present(work: Work, task_set: str) -> tuple[Service, Shown]:
-    """Raises `Refused` when somebody has deleted it."""
+    """Raises `Refused` when somebody has deleted it; `AwsError`, to look again, while it may only not be shown yet."""
     service = describe(work.calls, work.spec.cluster, work.spec.service)
     shown = service.find(task_set)
-    if shown is None or shown["status"] == "DRAINING":
-        raise Refused(
-            "ECS_UPDATE_ERROR", f"task set {task_set} of service {work.spec.service} was deleted by somebody else"
+    if shown is not None and shown["status"] != "DRAINING":
+        return service, shown
+    if shown is None and work.is_fresh:
+        raise AwsError(
+            f"ECS does not show task set {task_set} yet",
+            code="ECS_UPDATE_ERROR",
+            operation="ecs:DescribeServices",
+            retryable=True,
         )
-    return service, shown
+    raise Refused(
+        "ECS_UPDATE_ERROR", f"task set {task_set} of service {work.spec.service} was deleted by somebody else"
+    )
 
 
 def refresh(work: Work) -> None:

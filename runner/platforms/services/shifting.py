@@ -19,7 +19,7 @@ async def test_traffic(work: Work) -> None:
     if not tests:
         work.say("there is no test listener")
         return
-    await entrances.carry_out(work, entrances.plan(work, tests, 100, (0,)))
+    await entrances.carry_out(work, entrances.plan(work.state, tests, 100, (0,)))
     await settling.healthy(work, [entry.green for entry in tests], lambda: at_least_one(work))
 
 
@@ -28,7 +28,7 @@ async def shift(work: Work) -> None:
     weight = work.task.act.weight
     assert weight is not None
     replacement = _there(work.state.replacement, work)
-    moves = entrances.plan(work, production(work.spec.routes, work.state), weight, (work.state.weight,))
+    moves = entrances.plan(work.state, production(work.spec.routes, work.state), weight, (work.state.weight,))
     if weight:
         await settling.healthy(work, replacement_groups(work), lambda: at_least_one(work))
     note_weight(work, weight)

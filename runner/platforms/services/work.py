@@ -44,6 +44,15 @@ class Work:
         self.began = pace.clock()
         self.ends = self.began + pace.limit
         self._report = report
+        self._changed = self.began
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether so little time has passed since this act changed anything that AWS may show what was before."""
+        return self.pace.clock() < self._changed + dt.timedelta(seconds=self.pace.settle)
+
+    def changed(self) -> None:
+        self._changed = self.pace.clock()
 
     def note(self, **changes: Any) -> None:
         """Remember: fields of the state that have changed."""

@@ -59,9 +59,9 @@ def test_what_passes_between_two_shifts_is_no_wait_that_the_api_ends(rig: Traffi
 def test_the_hold_of_a_manifests_rollout_for_a_function_can_be_ended(rig: TrafficRig):
     steps = (ShiftStep(percent=10), HoldStep(duration=dt.timedelta(hours=1)), ShiftStep(percent=100))
     settings = group("live", tags={}, platform="Lambda", rollout=Rollout(name="careful", steps=steps))
-    rig.world.push("1", manifest(settings, application="owned", platform="Lambda"))
-    rig.world.stop_what_cannot_begin()
-    made = rig.start({"applicationName": "owned", "deploymentGroupName": "live"}, function_appspec())
+    (made,) = rig.world.push("1", manifest(settings, platform="Lambda"))
+    rig.world.settle()
+    assert code(rig, made, "TERMINATION_WAIT") == UNSUPPORTED
     rig.client.continue_deployment(deploymentId=made)
     rig.world.settle()
     assert rig.get(made)["status"] == "Succeeded"

@@ -86,11 +86,6 @@ def test_a_deployment_needs_a_revision(still: DeploymentRig):
             "loadBalancerInfo",
         ),
         (
-            {"alarmConfiguration": {"enabled": True, "alarms": [{"name": "hot"}]}},
-            "InvalidAlarmConfigException",
-            "alarmConfiguration",
-        ),
-        (
             {
                 "deploymentStyle": {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
                 "loadBalancerInfo": {"elbInfoList": [{"name": "lb"}]},

@@ -127,7 +127,10 @@ def test_a_rule_of_a_listener_is_a_route_too(server: Catalog) -> None:
 
 def test_the_group_of_a_manifest_for_ecs_is_translated(server: Catalog) -> None:
     groups = (f"{LISTENER.replace(':listener/app/web/1/80', '')}:targetgroup/blue/73e2", "green")
-    routes = (Route(listener=LISTENER, test_listener=TEST_LISTENER, target_groups=groups), Route(listener=TEST_LISTENER))
+    routes = (
+        Route(listener=LISTENER, test_listener=TEST_LISTENER, target_groups=groups),
+        Route(listener=TEST_LISTENER),
+    )
     steps = (ShiftStep(percent=100), RetireStep(after=dt.timedelta(minutes=90)))
     settings = group(
         "production",

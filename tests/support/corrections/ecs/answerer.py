@@ -13,8 +13,7 @@ import threading
 import time
 from _thread import start_new_thread
 
-_under_way = threading.Semaphore(0)
-_count = [0]
+_under_way = [0]
 _lock = threading.Lock()
 
 
@@ -27,9 +26,9 @@ def main() -> None:
         except OSError:
             break
         with _lock:
-            _count[0] += 1
+            _under_way[0] += 1
         start_new_thread(serve, (connection,))
-    while _count[0]:
+    while _under_way[0]:
         time.sleep(0.005)
 
 
@@ -41,7 +40,7 @@ def serve(connection: socket.socket) -> None:
     finally:
         connection.close()
         with _lock:
-            _count[0] -= 1
+            _under_way[0] -= 1
 
 
 def answer(connection: socket.socket) -> None:

@@ -39,7 +39,7 @@ class Fleet:
 
     def is_steady(self) -> bool:
         """API reference, TaskSet.stabilityStatus"""
-        return len(self.tasks) == self.running == self.healthy == self.desired
+        return len(self._wanted()) == self.running == self.healthy == self.desired
 
     def is_empty(self) -> bool:
         return not self.tasks

@@ -1,0 +1,112 @@
+"""Whether requests for a service come in as a blue/green deployment needs it: listeners, rules, pairs of target groups.
+
+Everything here blocks and only reads.
+"""
+
+from typing import Any
+
+from runner.errors import Refused
+from runner.model.services import EcsSpec, Route
+from runner.platforms.services import listeners, target_groups
+from runner.platforms.services.actions import Actions, describe, group_name, receives, shares
+from runner.platforms.services.calls import Calls
+from runner.platforms.services.installing import is_on
+from runner.platforms.services.routes import is_rule, named
+from runner.platforms.services.service import Shown
+
+_BALANCER = "ELASTIC_LOAD_BALANCING_INVALID"
+
+
+def found_entrances(
+    calls: Calls, spec: EcsSpec, primary: Shown, network_mode: str
+) -> tuple[dict[str, Actions], tuple[tuple[str, str], ...]]:
+    """Every listener and rule that forwards to the primary task set, with its actions; and each route's pair of groups."""
+    if not spec.routes:
+        raise Refused(
+            "MISSING_ELB_INFORMATION",
+            "a blue/green deployment needs a listener and two target groups; the group has none",
+        )
+    groups = target_groups.find(calls, (name for route in spec.routes for name in route.target_groups))
+    pairs = tuple(_pair(route, primary, groups) for route in spec.routes)
+    for name, group in groups.items():
+        _check_group(name, group, network_mode)
+    before: dict[str, Actions] = {}
+    now = listeners.read(calls, named(spec.routes))
+    for route, (blue, green) in zip(spec.routes, pairs, strict=True):
+        balancers = set(next(each for each in groups.values() if each["TargetGroupArn"] == blue)["LoadBalancerArns"])
+        for arn, is_test in ((route.listener, False), (route.test_listener, True)):
+            if arn is not None:
+                _check_balancer(arn, balancers, blue)
+                before |= _entrance(calls, arn, now, blue, green, is_test)
+    return before, pairs
+
+
+def _pair(route: Route, primary: Shown, groups: dict[str, target_groups.Group]) -> tuple[str, str]:
+    """The group of the primary task set, and the other one."""
+    if route.listener is None:
+        raise Refused("MISSING_ELB_INFORMATION", "a route of the deployment group names no production listener")
+    arns = list(dict.fromkeys(groups[name]["TargetGroupArn"] for name in route.target_groups))
+    if len(arns) != 2:
+        raise Refused(_BALANCER, f"a route needs two different target groups; it has {', '.join(route.target_groups)}")
+    blue = [arn for arn in arns if is_on(primary, arn)]
+    if len(blue) != 1:
+        raise Refused(
+            "INVALID_ECS_SERVICE",
+            f"the primary task set {primary['id']} must be in exactly one of the target groups "
+            f"{', '.join(map(group_name, arns))}; it is in {len(blue)} of them",
+        )
+    return blue[0], next(arn for arn in arns if arn != blue[0])
+
+
+def _check_group(name: str, group: target_groups.Group, network_mode: str) -> None:
+    """Tasks with a network interface of their own are targets by address, all others by their instance."""
+    wanted = "ip" if network_mode == "awsvpc" else "instance"
+    if group.get("TargetType", "instance") != wanted:
+        raise Refused(
+            _BALANCER,
+            f"target group {name} has targets of type {group.get('TargetType')}; tasks with network mode {network_mode} need "
+            f"{wanted}",
+        )
+
+
+def _check_balancer(arn: str, balancers: set[str], blue: str) -> None:
+    """One load balancer for a route: that of its listeners."""
+    kind = next((part for part in ("/app/", "/net/") if part in arn), None)
+    if kind is None:
+        raise Refused(_BALANCER, f"{arn} is no listener or rule of an application or network load balancer")
+    own = "/".join(arn.split("/")[1:4])
+    if not any(each.endswith(f"loadbalancer/{own}") for each in balancers):
+        raise Refused(_BALANCER, f"target group {group_name(blue)} is not behind the load balancer of {arn}")
+
+
+def _entrance(
+    calls: Calls, arn: str, now: dict[str, Actions], blue: str, green: str, is_test: bool
+) -> dict[str, Actions]:
+    """What *arn* stands for: itself, and the rules of a listener, as far as they forward to the service."""
+    if arn not in now:
+        raise Refused(
+            "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", f"there is no {'rule' if is_rule(arn) else 'listener'} {arn}"
+        )
+    candidates = {arn: now[arn]}
+    if not is_rule(arn):
+        candidates |= listeners.rules_of(calls, arn)
+    for entry, actions in candidates.items():
+        if receives(actions, green):
+            raise Refused(_BALANCER, _taken(entry, actions, blue, green))
+    found: dict[str, Any] = {entry: actions for entry, actions in candidates.items() if receives(actions, blue)}
+    if not found:
+        raise Refused(
+            "INVALID_ECS_SERVICE",
+            f"Primary taskset target group must be behind listener: the {'test ' * is_test}listener {arn} forwards to "
+            f"{describe(now[arn])}, not to {group_name(blue)}",
+        )
+    return found
+
+
+def _taken(entry: str, actions: Actions, blue: str, green: str) -> str:
+    share = shares(actions)
+    return (
+        f"Primary taskset target group must be behind listener: {entry} sends requests to {group_name(green)} (it has "
+        f"{describe(actions)}), where the replacement would start. Give {group_name(blue)} all of it"
+        + (", as an earlier deployment was stopped half-way" if share.get(blue) else "")
+    )

@@ -1,0 +1,46 @@
+"""What rolling updates and ECS's own blue/green have in common: one UpdateService, asked for once."""
+
+from typing import Any
+
+from runner.errors import Refused
+from runner.platforms.services import task_definitions
+from runner.platforms.services.service import Service
+from runner.platforms.services.work import Work
+
+
+def pin(work: Work) -> str:
+    """ARN of the task definition to deploy; registers it when the revision brings a document. Blocks."""
+    if work.spec.document is None:
+        found = work.state.task_definition or work.spec.task_definition
+        if found is None:
+            raise Refused("INVALID_REVISION", "the revision names no task definition")
+        return found
+    return task_definitions.register(work.calls, work.spec.document, work.task.job.deployment_id)
+
+
+def update(work: Work, service: Service, task_definition: str) -> None:
+    """Ask ECS to replace the service's tasks; also when they have that task definition already. Blocks.
+
+    What the revision does not say stays as the service has it.
+    """
+    spec = work.spec
+    params: dict[str, Any] = {
+        "cluster": spec.cluster,
+        "service": spec.service,
+        "taskDefinition": task_definition,
+        "forceNewDeployment": service.shown.get("taskDefinition") == task_definition,
+    }
+    if work.task.job.restoring is None:
+        params |= {"networkConfiguration": spec.network} if spec.network else {}
+        params |= {"platformVersion": spec.platform_version} if spec.platform_version else {}
+        params |= {"capacityProviderStrategy": list(spec.capacity_providers)} if spec.capacity_providers else {}
+    work.calls.ecs("update_service", **params)
+    work.changed()
+    work.say(f"asked ECS to run {task_definition}")
+
+
+def counts(shown: dict[str, Any]) -> str:
+    """`2 of 4 tasks run, 1 pending, 3 failed` of a deployment that ECS drives."""
+    failed = shown.get("failedTasks", 0)
+    more = f", {failed} failed" if failed else ""
+    return f"{shown.get('runningCount', 0)} of {shown.get('desiredCount', 0)} tasks run, {shown.get('pendingCount', 0)} pending{more}"
