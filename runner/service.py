@@ -83,13 +83,16 @@ class Service:
     def roll_back(self, deployment_id: str) -> str | None:
         """Bring the group back to what it had before this deployment.
 
-        A finished deployment: a new one of the revision before it, whose ID is returned. One under way: it is stopped,
-        and its automatic rollback follows; None is returned.
+        A finished deployment: a new one of the revision before it, whose ID is returned; where its traffic can still be
+        moved back, that is all that the new one does. One under way: it is stopped, and its automatic rollback follows;
+        None is returned.
         """
         deployment = self._store.deployment(deployment_id)
         if not deployment.status.is_terminal:
             self._store.request_stop(deployment_id, self._clock(), rollback=True)
             return None
+        if _can_be_restored(deployment):
+            return self._store.create_restoring(deployment, self._clock())
         earlier = self._successful_before(deployment)
         description = f"rolls back {deployment_id}"
         return self._store.create_again(earlier, Options(description=description), self._clock())
@@ -180,3 +183,10 @@ class Service:
                 raise DeploymentGroupDoesNotExist(
                     f"{manifest.file} has no deployment group {name}; it has {', '.join(known)}"
                 )
+
+
+def _can_be_restored(deployment: Deployment) -> bool:
+    """Whether what served before is still there: versions of a function stay, the tasks of a service do not."""
+    if deployment.settings.platform == "Server" or deployment.started_at is None:
+        return False
+    return deployment.settings.platform == "Lambda" or deployment.status is not DeploymentStatus.SUCCEEDED

@@ -1,5 +1,6 @@
 """Alarms before a deployment touches anything."""
 
+from runner.checks.asking import alarm_names
 from runner.checks.cloudwatch import AlarmStates
 from runner.model.deployment import Deployment, ErrorInformation
 from runner.plan.alarms import alarm_failure
@@ -25,7 +26,9 @@ class Before:
             place,
             alarms.names,
             max_age=self._max_age,
-            others=lambda: {name for each in self._store.watched() if each.place == place for name in _names(each.alarms)},
+            others=lambda: {
+                name for each in self._store.watched() if each.place == place for name in alarm_names(each)
+            },
         )
         error = alarm_failure(alarms, reading)
         if error is not None:

@@ -44,7 +44,8 @@ class AlarmStates:
             return known.reading(names)
 
     def _ask(self, place: AwsPlace, names: Sequence[str]) -> "_Answer":
-        began, states = self._now(), {}
+        began = self._now()
+        states: dict[str, AlarmState] = {}
         try:
             for some in (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)):
                 params = {"AlarmNames": some, "AlarmTypes": list(_KINDS.values()), "MaxRecords": _AT_ONCE}

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -19,6 +19,8 @@ from runner.threads import in_thread
 _AT_ONCE = 16  # GETs
 _GATHER = 0.2  # seconds in which several pieces of news are one
 _SLACK = 2.0  # seconds that a GET may take beyond its time-out, for a name server that hangs
+
+Asked: TypeAlias = AwsPlace | HttpCheck
 
 
 class Watch:
@@ -40,7 +42,7 @@ class Watch:
         self._store, self._alarms, self._clock, self._interval = store, alarms, clock, interval
         self._failed = failed
         self._seen: set[tuple[str, int]] = set()
-        self._asking: dict[AwsPlace | HttpCheck, asyncio.Task[None]] = {}
+        self._asking: dict[Asked, asyncio.Task[None]] = {}
         self._gets = asyncio.Semaphore(_AT_ONCE)
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -63,7 +65,7 @@ class Watch:
                 await self.look(only_new=not late)
                 await self._pause(due - time.monotonic())
         finally:
-            for task in self._asking.values():
+            for task in list(self._asking.values()):
                 task.cancel()
 
     async def look(self, *, only_new: bool = False) -> None:
@@ -76,20 +78,60 @@ class Watch:
         seen, self._seen = self._seen, {(each.deployment_id, each.step) for each in watched}
         wanted = [each for each in watched if not only_new or (each.deployment_id, each.step) not in seen]
         for place, of in by_place(wanted).items():
-            self._ask(place, self._alarms_of(place, of))
+            self._ask(place, of, partial(self._look_at_alarms, place, of))
         for check, who in by_url(wanted).items():
-            self._ask(check, self._get(check, who))
+            self._ask(check, [each for each, _ in who], partial(self._get, check, who))
 
     async def settle(self) -> None:
         """Wait until everything that was asked has been answered."""
         while self._asking:
-            await asyncio.wait(self._asking.values())
+            await asyncio.wait(list(self._asking.values()))
 
-    def _ask(self, whom: AwsPlace | HttpCheck, asking: Coroutine[Any, Any, None]) -> None:
+    def _ask(self, whom: Asked, of: Iterable[Watched], asking: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if whom in self._asking:
-            asking.close()
-            self._seen = set()  # who came meanwhile is new the next time, too
+            self._seen -= {(each.deployment_id, each.step) for each in of}  # new the next time, too
             return
-        task = asyncio.create_task(asking)
+        task = asyncio.create_task(asking())
         self._asking[whom] = task
-        task.add_done_callback(lambda _: self._asking.pop(whom, None))
+
+        def ended(_: asyncio.Task[None]) -> None:
+            del self._asking[whom]
+            self._news.set()  # somebody may have come meanwhile
+
+        task.add_done_callback(ended)
+
+    async def _look_at_alarms(self, place: AwsPlace, of: Sequence[Watched]) -> None:
+        names = {name for each in of for name in alarm_names(each)}
+        read = partial(self._alarms.read, place, names, max_age=self._interval / 2)
+        await self._tell(failed_by_alarms(of, await in_thread(read)))
+
+    async def _get(self, check: HttpCheck, who: Sequence[tuple[Watched, str]]) -> None:
+        async with self._gets:
+            try:
+                async with asyncio.timeout(check.timeout + _SLACK):
+                    why = await in_thread(partial(http_failure, check))
+            except TimeoutError:
+                why = f"no answer within {check.timeout} s"
+        if why is not None:
+            await self._tell(Failed(each.deployment_id, of_check(name, check, why), each.step) for each, name in who)
+
+    async def _tell(self, failures: Iterable[Failed]) -> None:
+        for failure in failures:
+            store = partial(self._store.failed, failure.deployment_id, failure.error, self._clock(), step=failure.step)
+            try:
+                new = await asyncio.to_thread(store)
+            except Exception as error:  # noqa: BLE001 - the next look finds the same
+                self._log.warning("an alarm could not be recorded", deployment=failure.deployment_id, error=str(error))
+                continue
+            if new:
+                self._log.info("alarm raised", deployment=failure.deployment_id, reason=failure.error.message)
+                self._failed()
+
+    async def _pause(self, seconds: float) -> None:
+        """Until there is news, at most *seconds*."""
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._news.wait()
+                await asyncio.sleep(_GATHER)
+        except TimeoutError:
+            pass

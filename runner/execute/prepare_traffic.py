@@ -1,16 +1,17 @@
 """Getting ready to move traffic: the AppSpec read, the function or service looked at. Nothing is changed."""
 
+from functools import partial
+
 import msgspec
 
-from runner.errors import InvalidRevision, UserError
+from runner.errors import UserError
 from runner.execute.prepare import failure
 from runner.model.deployment import Deployment
-from runner.model.functions import FunctionSettings, LambdaSpec
 from runner.model.program import TargetSpec, TrafficJob
-from runner.model.revision import Revision, S3Revision
+from runner.model.revision import Revision
 from runner.model.work import PreparationFailed, Prepare, PreparedTraffic
 from runner.ports import Sources, TrafficPlatform
-from runner.render import traffic_appspec
+from runner.render.specs import target_spec
 
 
 def prepare_traffic(
@@ -45,17 +46,4 @@ def prepare_traffic(
 
 
 def _spec(deployment: Deployment, exact: Revision, sources: Sources) -> TargetSpec:
-    settings = deployment.settings
-    if settings.function is not None:
-        return _of_function(settings.function, exact)
-    name, text = sources.document(exact, deployment.appspec)
-    if settings.platform == "Lambda":
-        return traffic_appspec.parse_lambda(text, name)
-    assert settings.service is not None
-    return traffic_appspec.parse_ecs(text, name, settings.service)
-
-
-def _of_function(function: FunctionSettings, exact: Revision) -> LambdaSpec:
-    if not isinstance(exact, S3Revision):
-        raise InvalidRevision(f"{exact.label} holds no code that Lambda can take: it takes a zip file in S3")
-    return LambdaSpec(function=function.name, alias=function.alias, code=exact, hooks=function.hooks)
+    return target_spec(exact, deployment.settings, deployment.appspec, partial(sources.document, exact))

@@ -20,7 +20,7 @@ def alarm_failure(alarms: Alarms, reading: Reading) -> ErrorInformation | None:
 def check_failure(check: AlarmCheck, reading: Reading) -> str | None:
     """Why *check* fails; None when it passes. One whose alarm nobody can ask for has not passed."""
     failed = alarm_failure(Alarms(names=(check.name,)), reading)
-    return failed and failed.message
+    return failed.message if failed else None
 
 
 def _active(alarms: Alarms, reading: Reading) -> Iterator[str]:

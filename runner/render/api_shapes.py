@@ -4,7 +4,7 @@ What botocore would refuse when the call is made is found when the file is check
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from runner.schema import describe, did_you_mean
@@ -48,7 +48,8 @@ def _check(data: Any, shapes: dict[str, Any], name: str, path: Path) -> Iterator
         yield from _check_members(data, shapes, shape, path)
     elif kind in ("list", "map"):
         inner = shape["member" if kind == "list" else "value"]["shape"]
-        for key, value in enumerate(data) if isinstance(data, list) else data.items():
+        items: Iterable[Any] = enumerate(data) if isinstance(data, list) else data.items()
+        for key, value in items:
             yield from _check(value, shapes, inner, (*path, key))
 
 

@@ -8,19 +8,15 @@ from runner.schema import NotBuilt
 _TRIGGERS = frozenset({"DeploymentReady", "InstanceReady"})
 
 NOT_BUILT: NotBuilt = {
-    "": frozenset({"checks", "function", "service"}),
-    "platform": frozenset({"Lambda", "ECS"}),
-    "revision": frozenset({"image", "github", "bitbucket"}),
+    "revision": frozenset({"github", "bitbucket"}),
     "revision.s3.pin": frozenset({"digest"}),
-    "rollouts.*.steps.*": frozenset({"scale", "shift", "check", "approve", "retire"}),
-    "rollouts.*.steps.*.hold": frozenset({"checks"}),
-    "deployment_groups.*": frozenset({"approve", "window", "freeze", "checks"}),
+    "checks.*": frozenset({"prometheus", "max", "no_data"}),
+    "rollouts.*.steps.*": frozenset({"approve"}),
+    "deployment_groups.*": frozenset({"approve", "window", "freeze"}),
     "deployment_groups.*.load_balancer": frozenset({"target_groups", "classic"}),
     "deployment_groups.*.targets": frozenset({"auto_scaling_groups", "ec2", "on_premises"}),
     "deployment_groups.*.rollback": frozenset({"block_revision", "git"}),
-    "deployment_groups.*.rollback.on.*": frozenset({"alarm"}),
     "deployment_groups.*.notify.*.on.*": _TRIGGERS,
     "rollback": frozenset({"block_revision", "git"}),
-    "rollback.on.*": frozenset({"alarm"}),
     "notify.*.on.*": _TRIGGERS,
 }

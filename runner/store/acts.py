@@ -20,11 +20,11 @@ class TrafficStock(Value, frozen=True, kw_only=True):
     spec: TargetSpec
 
 
-def undoing(tx: sa.Connection, creator: str, rollback: str | None) -> Undoing | None:
-    """What a rollback is to undo; None for any other deployment, and where nothing had begun."""
-    if creator != "codeDeployRollback" or rollback is None:
+def undoing(tx: sa.Connection, rollback: str | None) -> Undoing | None:
+    """What a deployment with this RollbackInfo is to undo; None where it undoes nothing, and on servers."""
+    failed = from_json(rollback, RollbackInfo).rollback_triggering_deployment_id if rollback else None
+    if failed is None:
         return None
-    failed = from_json(rollback, RollbackInfo).rollback_triggering_deployment_id
     d, c = t.deployments.c, t.targets.c
     query = sa.select(d.prepared, c.state).join(t.targets, c.deployment_id == d.id).where(d.id == failed)
     row = tx.execute(query).first()
@@ -52,7 +52,7 @@ def action(tx: sa.Connection, row: Any, target: Any, program: Program) -> RunAct
     act = program.steps[row.step]
     assert isinstance(act, Act)
     settings = from_json(row.settings, GroupSettings)
-    was = undoing(tx, row.creator, row.rollback)
+    was = undoing(tx, row.rollback)
     job = TrafficJob(
         deployment_id=row.id,
         application=row.application,

@@ -192,7 +192,7 @@ class _Reconciler:
             self._set(row.id, preparing=True, dirty=False)
             self.ledger.note(row.id, "preparation started")
             deployment = reading.deployments(self.tx, t.deployments.c.id == row.id)[0]
-            self.actions.append(Prepare(deployment=deployment, undoing=undoing(self.tx, row.creator, row.rollback)))
+            self.actions.append(Prepare(deployment=deployment, undoing=undoing(self.tx, row.rollback)))
         else:
             self._set(row.id, dirty=False)
         return None

@@ -2,9 +2,10 @@
 
 import datetime as dt
 
+import msgspec
 import sqlalchemy as sa
 
-from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, Options, RollbackInfo
+from runner.model.deployment import Creator, Deployment, DeploymentStatus, ErrorInformation, Options, RollbackInfo
 from runner.model.manifest import TriggerEvent
 from runner.model.revision import Revision
 from runner.model.target import TargetStatus
@@ -94,13 +95,14 @@ def _update_health(tx: sa.Connection, ended: Deployment, outcome: dict[str, Targ
 
 def _note_success(tx: sa.Connection, ended: Deployment) -> None:
     """The group has the deployment's revision; but for one that gave back what was there before anything succeeded."""
-    if ended.creator == "codeDeployRollback" and last_successful(tx, ended.group_id) is None:
+    undoes = ended.rollback is not None and ended.rollback.rollback_triggering_deployment_id is not None
+    if undoes and last_successful(tx, ended.group_id) is None:
         return
     tx.execute(t.groups.update().where(t.groups.c.id == ended.group_id).values(last_successful=ended.id))
 
 
 def _wants_rollback(ended: Deployment, stop_rollback: bool | None) -> bool:
-    if ended.creator == "codeDeployRollback":
+    if ended.rollback and ended.rollback.rollback_triggering_deployment_id:
         return False  # a rollback that fails is not rolled back again
     if ended.status is DeploymentStatus.FAILED:
         return "DEPLOYMENT_FAILURE" in ended.settings.rollback_on
@@ -123,31 +125,47 @@ def _roll_back(tx: sa.Connection, ledger: Ledger, ended: Deployment, now: dt.dat
         )
         info = RollbackInfo(rollback_message=message)
     else:
-        message = f"Deployment {{}} is triggered to roll back deployment {ended.id}."
-        made = creating.deployment(
-            tx,
-            ledger,
-            application=ended.application,
-            settings=ended.settings,
-            revision=good.revision,
-            pinned=good.pinned,
-            previous=good.revision,
-            appspec=good.appspec,
-            creator="codeDeployRollback",
-            options=_of_a_rollback(good.options),
-            now=now,
-            change_id=None,
-            status=DeploymentStatus.QUEUED,
-            rollback=RollbackInfo(rollback_triggering_deployment_id=ended.id),
-        )
-        message = message.format(made)
-        set_rollback(tx, made, RollbackInfo(rollback_triggering_deployment_id=ended.id, rollback_message=message))
+        made = way_back(tx, ledger, ended, good, now, creator="codeDeployRollback", status=DeploymentStatus.QUEUED)
+        message = f"Deployment {made} is triggered to roll back deployment {ended.id}."
         info = RollbackInfo(rollback_deployment_id=made, rollback_message=message)
-        rolled = reading.deployments(tx, t.deployments.c.id == made)[0]
-        post_about_deployment(tx, rolled, "DeploymentRollback", now)
     set_rollback(tx, ended.id, info)
     ledger.note(ended.id, "rollback triggered" if good else "rollback impossible", message=message)
     return reading.deployments(tx, t.deployments.c.id == ended.id)[0]
+
+
+def way_back(
+    tx: sa.Connection,
+    ledger: Ledger,
+    ended: Deployment,
+    good: Deployment,
+    now: dt.datetime,
+    *,
+    creator: Creator,
+    status: DeploymentStatus,
+) -> str:
+    """A new deployment of what *good* deployed, that knows which one it undoes. Returns its ID."""
+    made = creating.deployment(
+        tx,
+        ledger,
+        application=ended.application,
+        # The alarm that stopped the deployment must not stop the way back.
+        settings=msgspec.structs.replace(ended.settings, alarms=None),
+        revision=good.revision,
+        pinned=good.pinned,
+        previous=good.revision,
+        appspec=good.appspec,
+        creator=creator,
+        options=_of_a_rollback(good.options),
+        now=now,
+        change_id=None,
+        status=status,
+        rollback=RollbackInfo(rollback_triggering_deployment_id=ended.id),
+    )
+    message = f"Deployment {made} is triggered to roll back deployment {ended.id}."
+    set_rollback(tx, made, RollbackInfo(rollback_triggering_deployment_id=ended.id, rollback_message=message))
+    rolled = reading.deployments(tx, t.deployments.c.id == made)[0]
+    post_about_deployment(tx, rolled, "DeploymentRollback", now)
+    return made
 
 
 def _of_a_rollback(options: Options) -> Options:

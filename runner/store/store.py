@@ -34,13 +34,14 @@ from runner.store.advance import Stock, Stocked, advance, run_event
 from runner.store.answers import Answers
 from runner.store.catalog import Catalog
 from runner.store.database import Database
-from runner.store.ending import last_successful
+from runner.store.ending import last_successful, way_back
 from runner.store.hooks import Hooks
 from runner.store.host_commands import HostCommands
 from runner.store.keys import Keys
 from runner.store.ledger import Ledger
 from runner.store.outbox import Outbox
 from runner.store.sealing import Seal
+from runner.store.watched import WatchedDeployments
 from runner.store.wire import WireDeployments
 
 
@@ -59,6 +60,7 @@ class Store:
         self.wire = WireDeployments(self._db, pipeline)
         self.host_commands = HostCommands(self._db)
         self.hooks = Hooks(self._db)
+        self.watch = WatchedDeployments(self._db)
         self._pipeline = pipeline
         self._events: dict[str, tuple[str, ...]] = {}
 
@@ -255,6 +257,16 @@ class Store:
             ledger.write()
             return made
 
+    def create_restoring(self, ended: Deployment, now: dt.datetime) -> str:
+        """A new deployment that gives a function or a service the traffic back as it was before *ended*."""
+        with self._db.write() as tx:
+            ledger = Ledger(tx, now)
+            good = last_successful(tx, ended.group_id) or ended
+            good = ended if good.id == ended.id else good
+            made = way_back(tx, ledger, ended, good, now, creator="user", status=DeploymentStatus.CREATED)
+            ledger.write()
+            return made
+
     def request_stop(self, deployment_id: str, now: dt.datetime, *, rollback: bool | None) -> Deployment:
         """Ask for a stop; the driver carries it out. Raises `DeploymentAlreadyCompleted`."""
         d = t.deployments
@@ -431,7 +443,7 @@ def _for_revision_of(like: Deployment, settings: GroupSettings) -> GroupSettings
 
 def _prepare(tx: sa.Connection, deployment: Deployment) -> Prepare:
     rollback = to_json(deployment.rollback) if deployment.rollback else None
-    return Prepare(deployment=deployment, undoing=acts.undoing(tx, deployment.creator, rollback))
+    return Prepare(deployment=deployment, undoing=acts.undoing(tx, rollback))
 
 
 def _deleted_groups() -> sa.Select[tuple[str]]:

@@ -31,7 +31,7 @@ _CODES = {"Lambda": "INVALID_LAMBDA_CONFIGURATION", "ECS": "ECS_UPDATE_ERROR"}
 def begin(tx: sa.Connection, ledger: Ledger, row: Any, prepared: PreparedTraffic, now: dt.datetime) -> None:
     """From Queued to InProgress, or to Failed when the rollout asks for what the target cannot do."""
     settings = from_json(row.settings, GroupSettings)
-    restoring = undoing(tx, row.creator, row.rollback) is not None
+    restoring = undoing(tx, row.rollback) is not None
     try:
         program = compile_program(settings, prepared.spec, prepared.state, restoring=restoring)
     except UserError as error:

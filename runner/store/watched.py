@@ -58,9 +58,7 @@ def _watched(row: Any) -> Watched:
     settings = from_json(row.settings, GroupSettings)
     named = _names(settings, row) if settings.checks and row.plan else ()
     checks: dict[str, Check] = {name: settings.checks[name] for name in named if name in settings.checks}
-    return Watched(
-        deployment_id=row.id, place=settings.place, alarms=settings.alarms, checks=checks, step=row.step
-    )
+    return Watched(deployment_id=row.id, place=settings.place, alarms=settings.alarms, checks=checks, step=row.step)
 
 
 def _names(settings: GroupSettings, row: Any) -> Iterable[str]:

@@ -22,6 +22,7 @@ from runner.wiring.places import config_file, now, state_folder
 from runner.wiring.stopping import cancelled, told_to_stop
 
 if TYPE_CHECKING:
+    from runner.aws import Aws
     from runner.execute.driver import Driver
     from runner.flow import Flow
     from runner.model.command import Job
@@ -67,7 +68,13 @@ class Runner:
         from runner.sources.all import AllSources
 
         self.store  # noqa: B018 - makes the state folder, private
-        return AllSources(self.repositories, self.folder)
+        return AllSources(self.repositories, self.folder, lambda: self.aws)
+
+    @cached_property
+    def aws(self) -> "Aws":
+        from runner.aws import Aws
+
+        return Aws(self.config.aws)
 
     @cached_property
     def service(self) -> "Service":
@@ -260,15 +267,13 @@ class Runner:
 
     def _traffic(self, *, serves: bool) -> "TrafficPlatform":
         """*serves*: the functions of hooks can call back."""
-        from runner.aws import Aws
         from runner.platforms.by_spec import BySpec
         from runner.platforms.functions import FunctionPlatform
         from runner.platforms.hooks import WithHooks
         from runner.platforms.services import ServicePlatform
 
-        aws = Aws(self.config.aws)
-        platform = BySpec(FunctionPlatform(aws), ServicePlatform(aws))
-        return WithHooks(platform, self.store.hooks, aws, now, serves=serves)
+        platform = BySpec(FunctionPlatform(self.aws), ServicePlatform(self.aws))
+        return WithHooks(platform, self.store.hooks, self.aws, now, serves=serves)
 
     def _outbox(self) -> "Outbox":
         from runner.notify.outbox import Outbox

@@ -23,6 +23,7 @@ from runner.model.revision import AppSpecRevision
 from runner.model.rollout import HoldStep, Rollout, ShiftStep
 from runner.model.target import EventStatus, TargetStatus
 from runner.model.work import PreparationFailed, Prepare, PreparedTraffic, Wish
+from runner.service import Service
 from runner.store.logs import LogFiles
 from runner.store.store import Store
 
@@ -266,3 +267,32 @@ async def test_while_one_is_under_way_the_next_of_its_group_waits(world: World) 
         assert (await world.ends(first)).status is DeploymentStatus.SUCCEEDED
         assert (await world.ends(second)).status is DeploymentStatus.SUCCEEDED
     assert world.weights(first) == [10, 100]
+
+
+async def test_what_was_stopped_half_way_is_given_back_by_hand(world: World) -> None:
+    made = world.deploy()
+    async with world.driven():
+        await world.holds(made)
+        world.store.request_stop(made, world.time, rollback=False)
+        await world.ends(made)
+        service = Service(world.store, lambda: (), lambda: world.time, ())
+        by_hand = service.roll_back(made)
+        assert by_hand is not None
+        back = await world.ends(by_hand)
+    assert (back.status, back.creator) == (DeploymentStatus.SUCCEEDED, "user")
+    assert back.rollback is not None and back.rollback.rollback_triggering_deployment_id == made
+    assert [event for of, event, _ in world.traffic.done if of == back.id] == ["AllowTraffic"]
+
+
+async def test_an_alarm_stops_a_deployment_and_rolls_it_back_only_where_that_was_asked_for(world: World) -> None:
+    for events, rolled_back in ((("DEPLOYMENT_FAILURE",), False), (("DEPLOYMENT_STOP_ON_ALARM",), True)):
+        made = world.deploy(rollback_on=events)
+        async with world.driven():
+            await world.holds(made)
+            alarm = ErrorInformation(code="ALARM_ACTIVE", message="errors is in state ALARM")
+            world.store.watched.failed(made, alarm, world.time)
+            ended = await world.ends(made)
+            assert (ended.status, ended.error) == (DeploymentStatus.STOPPED, alarm)
+            assert (ended.rollback is not None) is rolled_back
+            if ended.rollback and ended.rollback.rollback_deployment_id:
+                await world.ends(ended.rollback.rollback_deployment_id)

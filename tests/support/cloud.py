@@ -93,7 +93,7 @@ class Cloud:
         """In the order in which they took effect. *who* "*": also the tests' own and those of functions."""
         return [
             call
-            for call in (Call(**each) for each in self._ask("calls"))
+            for call in (Call(**each) for each in self.ask("calls"))
             if mutating in (None, call.mutating)
             and service in ("*", call.service)
             and operation in ("*", call.operation)
@@ -102,11 +102,11 @@ class Cloud:
 
     def forget(self) -> None:
         """No call was made so far; `folder / "calls.jsonl"` still has them."""
-        self._ask("forget")
+        self.ask("forget")
 
     def reset(self) -> None:
         """An empty cloud in which nothing goes wrong."""
-        self._ask("reset")
+        self.ask("reset")
 
     # what goes wrong
 
@@ -123,18 +123,18 @@ class Cloud:
     ) -> None:
         """The next so many calls are answered with an error; None: all. *carried_out*: they take effect all the same."""
         wanted = {"service": service, "operation": operation, "times": times, "carried_out": carried_out}
-        self._ask("fail", **wanted, code=code, status=status, message=message)
+        self.ask("fail", **wanted, code=code, status=status, message=message)
 
     def cut(self, service: str, operation: str, *, times: int | None = 1, carried_out: bool = False) -> None:
         """The connection breaks before an answer comes."""
-        self._ask("fail", service=service, operation=operation, times=times, carried_out=carried_out)
+        self.ask("fail", service=service, operation=operation, times=times, carried_out=carried_out)
 
     def throttle(self, service: str, operation: str = "*", *, times: int | None = 1) -> None:
-        self._ask("fail", service=service, operation=operation, times=times, **_throttled(service))
+        self.ask("fail", service=service, operation=operation, times=times, **_throttled(service))
 
     def limit(self, service: str, per_second: float, operation: str = "*") -> None:
         """Calls beyond so many a second are throttled, as AWS does; a burst of one second's calls is let through."""
-        self._ask(
+        self.ask(
             "fail", service=service, operation=operation, times=None, per_second=per_second, **_throttled(service)
         )
 
@@ -144,47 +144,50 @@ class Cloud:
         code, status = _DENIED.get(service, ("AccessDenied" if service in _XML else "AccessDeniedException", 403))
         message = f"User: arn:aws:iam::111122223333:user/runner is not authorized to perform: {action} on resource: "
         message += f"{resource} because no identity-based policy allows the {action} action"
-        self._ask("fail", service=service, operation=operation, times=times, code=code, status=status, message=message)
+        self.ask("fail", service=service, operation=operation, times=times, code=code, status=status, message=message)
 
     def lag(self, seconds: float) -> None:
         """Reads of the client show a state that is that old; 0 ends it."""
-        self._ask("lag", seconds=seconds)
+        self.ask("lag", seconds=seconds)
 
     def expire_credentials(self) -> None:
         """What AssumeRole handed out and was used so far is refused from now on."""
-        self._ask("expire_credentials")
+        self.ask("expire_credentials")
 
     def kill_after(self, pid: int, calls: int, *, before: bool = False) -> None:
         """SIGKILL to *pid* right after its so-manieth mutating call from now took effect, before the answer.
 
         *before*: right before that call takes effect, which it then never does.
         """
-        self._ask("kill_after", pid=pid, calls=calls, before=before)
+        self.ask("kill_after", pid=pid, calls=calls, before=before)
 
     def killed(self) -> list[int]:
         """The processes that `kill_after` has killed."""
-        return [int(each) for each in self._ask("killed")]
+        return [int(each) for each in self.ask("killed")]
 
     @contextlib.contextmanager
     def hold(self, service: str, operation: str, *, carried_out: bool = False) -> "Iterator[Held]":
         """Within it, calls wait and are not answered. *carried_out*: they have taken effect meanwhile."""
-        number = self._ask("hold", service=service, operation=operation, carried_out=carried_out)
+        number = self.ask("hold", service=service, operation=operation, carried_out=carried_out)
         try:
             yield Held(self, number)
         finally:
-            self._ask("release", number=number)
+            self.ask("release", number=number)
 
     def mend(self) -> None:
         """Nothing goes wrong any more."""
-        self._ask("mend")
+        self.ask("mend")
 
-    def _ask(self, name: str, **arguments: Any) -> Any:
+    def ask(self, name: str, **arguments: Any) -> Any:
+        """Through the door of the server: also what a correction has put there in its `DOOR`."""
         request = urllib.request.Request(f"{self.url}/_cloud/{name}", json.dumps(arguments).encode(), method="POST")
         try:
             with _DIRECT.open(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise AssertionError(f"the cloud refused {name}: {error.read().decode()}") from None
+
+    _ask = ask
 
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -211,7 +214,7 @@ class Held:
 
     def waiting(self) -> int:
         """Calls that wait now."""
-        return int(self._owner._ask("waiting", number=self._number))
+        return int(self._owner.ask("waiting", number=self._number))
 
     def wait_for(self, calls: int = 1, within: float = 20.0) -> None:
         """Until so many calls wait."""

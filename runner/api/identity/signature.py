@@ -84,9 +84,12 @@ class _Reading:
         return request.body_hash
 
 
+_UNTYPED: Any = SigV4Auth
+
+
 class _Signer(_Reading, SigV4Auth):  # type: ignore[misc]
     def _normalize_url_path(self, path: str) -> Any:
-        return path if path == "/" else SigV4Auth._normalize_url_path(self, path)
+        return path if path == "/" else _UNTYPED._normalize_url_path(self, path)
 
 
 class _S3Signer(_Reading, S3SigV4Auth):  # type: ignore[misc]

@@ -78,7 +78,7 @@ async def _shift(weight: int, state: LambdaState, aws: Lambda) -> LambdaState:
 async def _restore(undone: LambdaState, state: LambdaState, aws: Lambda) -> LambdaState:
     wanted = Split(undone.current_version)
     if left_by(undone) == {wanted}:
-        aws.tell(f"The deployment that is rolled back has moved no traffic: version {wanted.version} serves.")
+        aws.tell("The deployment that is rolled back has recorded no move of traffic: there is nothing to undo.")
         return _with(state, weight=ALL)
     revision_id = await _move(aws, undone, wanted)
     return _with(state, weight=ALL, revision_id=revision_id)

@@ -67,6 +67,7 @@ class Mover:
             f"{self._where} was changed by somebody else during this deployment: it should send its requests to "
             f"{expected}, and sends them to {found.split}. It was left as it is. Find out who changed it (CloudTrail, "
             f"UpdateAlias), give it the one version that should serve: {self._reset()}, and deploy again.",
+            unsure=self._aws.has_repeated,
         )
 
     def _refused(self, error: AwsError) -> ActFailed:

@@ -83,17 +83,15 @@ async def _do(work: Work) -> None:
     doing = (_BACK if undoing else _FORWARD).get(event)
     if doing is None:
         raise Refused(
-            "INTERNAL_ERROR", f"{event} is nothing that can be done {'to undo a deployment ' * undoing}to a service"
+            "INTERNAL_ERROR", f"no {'rollback of' if undoing else 'deployment to'} a service has the act {event}"
         )
     await doing(work)
 
 
 async def _do_by_ecs(work: Work, event: str, undoing: bool) -> None:
     """ECS moves traffic and ends old tasks by itself: one act does it all, and nothing remains to be terminated."""
-    if event == "Terminate" and undoing:
-        return
-    if event != ("AllowTraffic" if undoing else "Install"):
-        raise Refused("INTERNAL_ERROR", f"{event} is nothing that can be done to a service with the controller ECS")
+    if event != "Install":
+        raise Refused("INTERNAL_ERROR", f"no deployment to a service with the controller ECS has the act {event}")
     service = await work.do(lambda: describe(work.calls, work.spec.cluster, work.spec.service))
     if service.strategy == "ROLLING":
         await (rolling.roll_back if undoing else rolling.roll)(work)

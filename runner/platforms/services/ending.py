@@ -41,7 +41,8 @@ async def terminate(work: Work) -> None:
         work.say("there is no task set to delete")
         return
     groups = {pair[undoing] for pair in work.state.pairs}
-    if await work.soon(partial(_missing, work, doomed)) or await work.do(partial(_is_going, work, doomed)):
+    missing = bool(await work.soon(partial(_missing, work, doomed)))
+    if missing or await work.do(partial(_is_going, work, doomed)):
         work.say(f"task set {doomed.id} is gone already")
     else:
         await _delete(work, doomed, heir, groups)
@@ -68,8 +69,8 @@ def _still_primary(work: Work, doomed: TaskSet, heir: TaskSet | None) -> str:
         return ""
     who = primary["id"] if primary else "none"
     return (
-        f"task set {doomed.id} was not deleted: the primary task set of service {work.spec.service} is {who}, where it should "
-        f"be {heir.id if heir else 'another'}"
+        f"task set {doomed.id} was not deleted: the primary task set of service {work.spec.service} is {who}, where it "
+        f"should be {heir.id if heir else 'another'}"
     )
 
 

@@ -64,8 +64,8 @@ def _check_group(name: str, group: target_groups.Group, network_mode: str) -> No
     if group.get("TargetType", "instance") != wanted:
         raise Refused(
             _BALANCER,
-            f"target group {name} has targets of type {group.get('TargetType')}; tasks with network mode {network_mode} need "
-            f"{wanted}",
+            f"target group {name} has targets of type {group.get('TargetType')}; tasks with network mode {network_mode} "
+            f"need {wanted}",
         )
 
 

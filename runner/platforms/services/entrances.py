@@ -16,7 +16,7 @@ ANY = tuple(range(101))  # what an interrupted deployment may have left
 
 
 class Move(NamedTuple):
-    """*to*: the actions that an entry shall have. *ours*: all that it may have now without anybody else having been there."""
+    """*to*: the actions that an entry shall have. *ours*: those that it may have now unless somebody else was there."""
 
     entry: Entry
     to: Actions

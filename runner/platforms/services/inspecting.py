@@ -3,9 +3,11 @@
 Everything here blocks and only reads. Raises `Refused` with CodeDeploy's error code.
 """
 
+import msgspec
+
 from runner.errors import Refused
 from runner.model.program import TrafficJob
-from runner.model.services import EcsSpec, EcsState, TaskSet
+from runner.model.services import EcsSpec, EcsState
 from runner.platforms.services import native, task_definitions
 from runner.platforms.services.calls import Calls
 from runner.platforms.services.entrance_checks import found_entrances
@@ -38,14 +40,11 @@ def _driven_by_ecs(calls: Calls, spec: EcsSpec, service: Service, definition: ta
     if service.shown.get("loadBalancers"):
         task_definitions.check(definition, spec.container, spec.port)
     arn = "" if service.strategy == "ROLLING" else native.newest_arn(calls, spec.cluster, spec.service)
-    original = shown_as_task_set(deployment, 0)
     return EcsState(
         cluster=spec.cluster,
         service=spec.service,
         controller="ECS",
-        original=TaskSet(
-            **{name: getattr(original, name) for name in original.__struct_fields__} | {"arn": arn, "weight": 100}
-        ),
+        original=msgspec.structs.replace(shown_as_task_set(deployment, 0), arn=arn, weight=100),
         task_definition=definition.get("taskDefinitionArn"),
     )
 
@@ -69,7 +68,7 @@ def _primary(spec: EcsSpec, service: Service) -> Shown:
     if service.primary is None:
         raise Refused(
             "INVALID_ECS_SERVICE",
-            f"service {spec.service} has no primary task set. Create its first one with aws ecs create-task-set, and make it "
-            "primary with aws ecs update-service-primary-task-set",
+            f"service {spec.service} has no primary task set. Create its first one with aws ecs create-task-set, and make "
+            "it primary with aws ecs update-service-primary-task-set",
         )
     return service.primary

@@ -121,7 +121,7 @@ def _stop(work: Work, shown: Shown) -> None:
 
 def _stays(work: Work, newest: Shown | None, former: str) -> bool:
     """Whether ECS itself has gone back to *former*."""
-    return newest is not None and newest["status"] == "ROLLBACK_SUCCESSFUL" or _brings(work, newest, former)
+    return newest is not None and (newest["status"] == "ROLLBACK_SUCCESSFUL" or _brings(work, newest, former))
 
 
 def _brings(work: Work, shown: Shown | None, task_definition: str | None) -> bool:

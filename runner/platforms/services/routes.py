@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from runner.model.services import EcsState, Route
+from runner.platforms.services.actions import receives
 
 
 class Entry(NamedTuple):
@@ -30,14 +31,11 @@ class Entry(NamedTuple):
 
 
 def entries(routes: Sequence[Route], state: EcsState) -> list[Entry]:
-    """All of `state.before`, in its order; those that no route names (any more) left out."""
+    """All of `state.before`, in its order."""
     found = []
-    for arn in state.before:
-        for route, (blue, green) in zip(routes, state.pairs, strict=True):
-            is_test = _is_test(arn, route)
-            if is_test is not None:
-                found.append(Entry(arn, blue, green, is_test))
-                break
+    for arn, actions in state.before.items():
+        blue, green = next(pair for pair in state.pairs if receives(actions, pair[0]))
+        found.append(Entry(arn, blue, green, _is_test(arn, routes)))
     return found
 
 
@@ -65,9 +63,11 @@ def listener_of(rule: str) -> str:
     return rule.replace(":listener-rule/", ":listener/").rpartition("/")[0]
 
 
-def _is_test(arn: str, route: Route) -> bool | None:
-    """Whether *arn* is the route's test entrance or its production one; None: neither. What is named itself comes first."""
-    names = {route.listener: False, route.test_listener: True}
-    if arn in names:
-        return names[arn]
-    return names.get(listener_of(arn)) if is_rule(arn) else None
+def _is_test(arn: str, routes: Sequence[Route]) -> bool:
+    """Whether *arn* is a test entrance and no production one. What a route names itself comes before its listener."""
+    for name in (arn, listener_of(arn)) if is_rule(arn) else (arn,):
+        if any(name == route.listener for route in routes):
+            return False
+        if any(name == route.test_listener for route in routes):
+            return True
+    return False

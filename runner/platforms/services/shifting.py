@@ -99,7 +99,7 @@ def _promote(work: Work, task_set: str) -> bool:
     if primary is not None and primary["id"] not in known:
         raise Refused(
             "ECS_UPDATE_ERROR",
-            f"somebody else has made {primary['id']} the primary task set of service {work.spec.service}; it was not touched",
+            f"somebody else has made {primary['id']} the primary task set of service {work.spec.service}; that was left",
         )
     work.calls.ecs(
         "update_service_primary_task_set",

@@ -31,8 +31,8 @@ def _original(spec: EcsSpec, service: Service, left: EcsState) -> TaskSet:
     if left.original is None or shown is None or shown["status"] == "DRAINING":
         raise Refused(
             "INVALID_ECS_SERVICE",
-            f"the original task set {left.original.id if left.original else ''} of service {spec.service} is gone, so traffic "
-            "cannot go back to it; deploy the earlier revision instead",
+            f"the original task set {left.original.id if left.original else ''} of service {spec.service} is gone, so "
+            "traffic cannot go back to it; deploy the earlier revision instead",
         )
     return seen(service, shown, "Blue", left.original.weight, left.original.target_group)
 

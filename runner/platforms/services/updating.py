@@ -43,4 +43,5 @@ def counts(shown: dict[str, Any]) -> str:
     """`2 of 4 tasks run, 1 pending, 3 failed` of a deployment that ECS drives."""
     failed = shown.get("failedTasks", 0)
     more = f", {failed} failed" if failed else ""
-    return f"{shown.get('runningCount', 0)} of {shown.get('desiredCount', 0)} tasks run, {shown.get('pendingCount', 0)} pending{more}"
+    running, wanted, pending = (shown.get(f"{name}Count", 0) for name in ("running", "desired", "pending"))
+    return f"{running} of {wanted} tasks run, {pending} pending{more}"

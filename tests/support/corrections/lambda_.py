@@ -73,7 +73,11 @@ def _correct_functions() -> None:
     def get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
         found = {**plain_configuration(self, on_create), "RevisionId": self.revision_id}
         if self.pending_until > time.monotonic():
-            found |= {"State": "Pending", "StateReason": "The function is being created.", "StateReasonCode": "Creating"}
+            found |= {
+                "State": "Pending",
+                "StateReason": "The function is being created.",
+                "StateReasonCode": "Creating",
+            }
         if self.updating_until > time.monotonic() and not on_create:
             found |= {"LastUpdateStatus": "InProgress", "LastUpdateStatusReason": "The function is being updated."}
         return found
@@ -211,7 +215,11 @@ def _correct_aliases() -> None:
 
 
 def _update_alias(self: Any) -> tuple[int, dict[str, Any], str]:
-    function, name, body = unquote(self.path.rsplit("/")[-3]), unquote(self.path.rsplit("/", 2)[-1]), json.loads(self.body)
+    function, name, body = (
+        unquote(self.path.rsplit("/")[-3]),
+        unquote(self.path.rsplit("/", 2)[-1]),
+        json.loads(self.body),
+    )
     alias = self.backend.get_alias(name=name, function_name=function)
     if body.get("RevisionId") not in (None, alias.revision_id):
         raise PreconditionFailedException(_STALE)
@@ -241,7 +249,9 @@ def _check_weights(backend: Any, function: str, version: str, weights: dict[str,
         raise InvalidParameterValueException("Number of items in AdditionalVersionWeights cannot be greater than 1")
     for other in weights:
         if "$LATEST" in (version, other):
-            raise InvalidParameterValueException("$LATEST is not supported for an alias pointing to more than 1 version")
+            raise InvalidParameterValueException(
+                "$LATEST is not supported for an alias pointing to more than 1 version"
+            )
         if other == version:
             raise InvalidParameterValueException(
                 f"Invalid function version {other}. Function version {other} is already included in routing configuration."

@@ -7,6 +7,7 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ecs import models, responses
+from moto.ecs.exceptions import ECSException
 
 from support.corrections import elbv2
 from support.corrections.ecs import words
@@ -135,7 +136,11 @@ def refresh(service: models.Service) -> None:
         fleet = FLEETS[each.id]
         share = float(each.scale["value"]) / 100
         fleet.desired = 0 if each.status == "DRAINING" else math.ceil(service.desired_count * share - 1e-9)
-        each.computed_desired_count, each.running_count, each.pending_count = fleet.desired, fleet.running, fleet.pending
+        each.computed_desired_count, each.running_count, each.pending_count = (
+            fleet.desired,
+            fleet.running,
+            fleet.pending,
+        )
         if each.status == "DRAINING" and fleet.is_empty():
             service.task_sets.remove(each)
             del FLEETS[each.id]
@@ -204,8 +209,11 @@ def check_network(
         service._validate_network(network)
 
 
-def check_balancers(definition: models.TaskDefinition, balancers: list[dict[str, Any]]) -> None:
-    """Their target groups exist, and so do the containers and ports that they ask."""
+def check_balancers(definition: models.TaskDefinition, balancers: list[dict[str, Any]], attached: bool = False) -> None:
+    """Their target groups exist, and so do the containers and ports that they ask.
+
+    *attached*: a load balancer uses the groups already. Services need that; of task sets CodeDeploy's tutorial does not.
+    """
     ports = {
         each["name"]: {mapped.get("containerPort") for mapped in each.get("portMappings") or []}
         for each in definition.container_definitions
@@ -215,12 +223,14 @@ def check_balancers(definition: models.TaskDefinition, balancers: list[dict[str,
             continue
         group = elbv2.find_group(arn)
         if group is None:
-            raise words.invalid(f"Unable to assume role or target group {arn} does not exist.")
+            raise words.invalid(f"The target group with targetGroupArn {arn} does not exist.")
         if definition.network_mode == "awsvpc" and group.target_type != "ip":
             type_ = f"The provided target group {arn} has target type {group.target_type}"
             raise words.invalid(f"{type_}, which is incompatible with the awsvpc network mode.")
-        if not elbv2.is_used(group):
-            raise words.invalid(f"The target group with targetGroupArn {arn} does not have an associated load balancer.")
+        if attached and not elbv2.is_used(group):
+            raise words.invalid(
+                f"The target group with targetGroupArn {arn} does not have an associated load balancer."
+            )
         if each.get("containerName") not in ports:
             raise words.invalid(f"The container {each.get('containerName')} does not exist in the task definition.")
         if each.get("containerPort") not in ports[each["containerName"]]:
@@ -250,7 +260,7 @@ def _describing(original: Callable[..., ActionResult]) -> Callable[..., ActionRe
         for each in asked:
             try:
                 told.append(find(service, each))
-            except type(words.no_task_set()):
+            except ECSException:
                 failures.append({"arn": each, "reason": "MISSING"})
         return ActionResult({"taskSets": told, "failures": failures})
 

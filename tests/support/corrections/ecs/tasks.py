@@ -111,7 +111,10 @@ class RunningTask:
     def _ended(self, code: int) -> None:
         if self.task.desired_status != "STOPPED":
             self.failed = True
-            self.task.stopped_reason, self.task.stop_code = "Essential container in task exited", "EssentialContainerExited"
+            self.task.stopped_reason, self.task.stop_code = (
+                "Essential container in task exited",
+                "EssentialContainerExited",
+            )
             self.task.desired_status = "STOPPED"
             self._deregister()
         self.task.containers[0].exit_code = self.task.containers[0].exitCode = code
