@@ -100,7 +100,7 @@ class AwsWorld:
         self._loop = asyncio.get_running_loop()
         self._driver = Driver(self.store, FakePlatform(), traffic, prepared, self._logs, self.now)
         alarms = AlarmStates(self._calls)
-        watch = Watch(self.store.watched, alarms, clock=self.now, interval=0.1, failed=self._driver.wake)
+        watch = Watch(self.store.watch, alarms, clock=self.now, interval=0.1, failed=self._driver.wake)
         watching = asyncio.create_task(watch.run())
         self._began.set()
         try:

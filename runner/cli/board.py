@@ -7,6 +7,13 @@ from dataclasses import dataclass, field
 
 from runner.model.journal import Entry
 
+NOUNS = {"Lambda": "function", "ECS": "service"}
+WAITS = {
+    "hold": "holds",
+    "ready": "ready, waits for `penstock continue`",
+    "termination": "keeps the original",
+}
+
 _LONG_COMMIT = re.compile(r"@sha(?:1|256):([0-9a-f]{10})[0-9a-f]+$")
 
 
@@ -19,6 +26,7 @@ class HostRow:
     started_at: dt.datetime | None = None
     ended_at: dt.datetime | None = None
     message: str = ""
+    weight: int | None = None  # percent of the traffic that has moved
 
 
 @dataclass(slots=True)
@@ -33,6 +41,7 @@ class Rollout:
     rolls_back: str | None = None
     status: str = "Created"
     total: int = 0
+    noun: str = "host"  # what its targets are
     configuration: str = ""
     created_at: dt.datetime | None = None
     started_at: dt.datetime | None = None
@@ -77,8 +86,8 @@ class Board:
             _host(rollout.host(entry.target), what, happened, entry)
         elif what == "deployment":
             _deployment(rollout, happened, entry)
-        elif what == "hold":
-            _hold(rollout, happened, entry)
+        elif what in WAITS:
+            _wait(rollout, what, happened, entry)
         return rollout
 
 
@@ -96,15 +105,17 @@ def _deployment(rollout: Rollout, happened: str, entry: Entry) -> None:
         rollout.status = "Queued"
     elif happened == "started":
         rollout.status, rollout.started_at = "InProgress", entry.at
+        rollout.noun = NOUNS.get(details.get("platform", ""), "host")
         rollout.total, rollout.configuration = details.get("targets", 0), details.get("configuration", "")
     elif happened in ("succeeded", "failed", "stopped"):
         rollout.status, rollout.ended_at = happened.capitalize(), entry.at
         rollout.message = details.get("message", "")
 
 
-def _hold(rollout: Rollout, happened: str, entry: Entry) -> None:
-    rollout.waiting = "holds" if happened == "started" else None
+def _wait(rollout: Rollout, what: str, happened: str, entry: Entry) -> None:
+    rollout.waiting = WAITS[what] if happened == "started" else None
     rollout.until = until_of(entry)
+    rollout.status = "Ready" if rollout.waiting and what == "ready" else "InProgress"
 
 
 def _host(host: HostRow, what: str, happened: str, entry: Entry) -> None:
@@ -119,6 +130,8 @@ def _host(host: HostRow, what: str, happened: str, entry: Entry) -> None:
         host.events[entry.lifecycle_event] = status
         if happened in ("failed", "skipped"):  # skipped: no agent took it up
             host.message = why(entry)
+    elif what == "traffic":
+        host.weight = entry.details.get("weight")
 
 
 def why(entry: Entry) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from runner.cli.screen import line, status, table
+from runner.cli.traffic import traffic
 from runner.cli.words import between, moment, one_line, printable, span
 from runner.model.deployment import Deployment, DeploymentStatus
 from runner.model.target import EventStatus, LifecycleEvent, Target, TargetStatus
@@ -43,7 +44,7 @@ def show(
     *awaited*: targets whose agent has not taken up its event, to what is known of the agent.
     """
     deployment = described.deployment
-    _header(out, deployment)
+    _header(out, described)
     _outcome(out, deployment, rollback)
     if described.targets:
         out.print()
@@ -62,13 +63,15 @@ def show(
         table(out, ("", ""), steps, indent=2)
 
 
-def _header(out: "Console", deployment: Deployment) -> None:
+def _header(out: "Console", described: Description) -> None:
+    deployment = described.deployment
     line(out, Text(deployment.id, style="bold"), f" {deployment.place} ", status(deployment.status))
     before = f" (before: {deployment.previous_revision.short})" if deployment.previous_revision else ""
     rows = [
         ("revision", deployment.revision.label + before),
         ("rollout", deployment.settings.rollout.name),
         *([("traffic", str(balancing))] if (balancing := deployment.settings.load_balancer) else []),
+        *(("traffic", traffic(target.state)) for target in described.targets if target.state),
         ("created", f"{moment(deployment.created_at)} {_CREATORS[deployment.creator]}"),
         ("started", moment(deployment.started_at)),
         ("ended", f"{moment(deployment.completed_at)} {_took(deployment)}"),
@@ -105,7 +108,13 @@ def _outcome(out: "Console", deployment: Deployment, rollback: Deployment | None
     elif info and info.rollback_message:
         line(out, info.rollback_message)
     elif deployment.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED) and deployment.started_at:
-        line(out, "not rolled back: hosts that were reached keep what they have now")
+        line(out, f"not rolled back: {_left(deployment)}")
+
+
+def _left(deployment: Deployment) -> str:
+    if deployment.settings.platform == "Server":
+        return "hosts that were reached keep what they have now"
+    return "the traffic stays as it is now"
 
 
 def _targets(out: "Console", targets: tuple[Target, ...], now: dt.datetime) -> None:
@@ -189,12 +198,23 @@ def next_steps(described: Description, rollback: Deployment | None) -> Iterator[
         if deployment.previous_revision not in (None, deployment.revision):
             yield f"penstock rollback {deployment.id}", "bring the group back to what it had before"
         return
+    if deployment.settings.platform != "Server":
+        yield from _of_traffic(deployment, rollback)
+        return
     yield f"penstock redeploy {deployment.id}", "try the same revision again"
     if rollback is None and deployment.previous_revision:
         yield (
             f"penstock redeploy {deployment.place}",
             f"deploy {deployment.previous_revision.short}, the last that was good",
         )
+
+
+def _of_traffic(deployment: Deployment, rollback: Deployment | None) -> Iterator[tuple[str, str]]:
+    """A deployment begins only where the traffic is undivided, so the way back comes first."""
+    first = rollback is None and deployment.started_at is not None
+    if first:
+        yield f"penstock rollback {deployment.id}", "give the traffic back to what served before"
+    yield f"penstock redeploy {deployment.id}", f"{'then ' if first else ''}try the same revision again"
 
 
 def _first_failed(targets: tuple[Target, ...]) -> str | None:

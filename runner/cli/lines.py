@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TextIO
 
-from runner.cli.board import Board, Rollout, until_of, why
+from runner.cli.board import WAITS, Board, Rollout, until_of, why
 from runner.cli.words import between, clock, count, listed, one_line
 from runner.model.duration import format_duration
 from runner.model.journal import Entry
@@ -17,6 +17,8 @@ _QUIET = {
     "lifecycle event succeeded",
 }
 """Kinds that are shown only to those who want to know everything."""
+
+_ENDED = {"hold": "hold", "ready": "the wait for somebody", "termination": "the wait for the original's end"}
 
 
 class Lines:
@@ -54,9 +56,7 @@ def _line(rollout: Rollout, entry: Entry) -> str:
 
 def _skipped(rollout: Rollout, entries: list[Entry]) -> str:
     names = [entry.target or "" for entry in entries]
-    return (
-        f"{clock(entries[0].at)} {rollout.id} {rollout.place} {count(len(names), 'host')} skipped: {listed(names, 8)}"
-    )
+    return f"{clock(entries[0].at)} {rollout.id} {rollout.place} {count(len(names), rollout.noun)} skipped: {listed(names, 8)}"
 
 
 def _said(rollout: Rollout, entry: Entry) -> str:
@@ -67,7 +67,7 @@ def _said(rollout: Rollout, entry: Entry) -> str:
         case "deployment waiting":
             return str(details.get("reason", "waits")) + _until(entry)
         case "deployment started":
-            return f"started: {count(rollout.total, 'host')}, {rollout.configuration}"
+            return f"started: {count(rollout.total, rollout.noun)}, {rollout.configuration}"
         case "deployment succeeded":
             return f"succeeded in {between(rollout.started_at, entry.at)}"
         case "deployment failed" | "deployment stopped":
@@ -76,10 +76,13 @@ def _said(rollout: Rollout, entry: Entry) -> str:
             return f"succeeded in {between(rollout.host(entry.target or '').started_at, entry.at)}"
         case "lifecycle event failed" | "lifecycle event skipped":
             return f"failed: {why(entry)}"
-        case "hold started":
-            return _holds(entry)
-        case "hold ended":
-            return "hold ended" + (" on request" if details.get("continued_on_request") else "")
+        case "hold started" | "ready started" | "termination started":
+            return _waits(entry)
+        case "hold ended" | "ready ended" | "termination ended":
+            wait = entry.kind.partition(" ")[0]
+            return f"{_ENDED[wait]} ended" + (" on request" if details.get("continued_on_request") else "")
+        case "traffic shifted":
+            return f"has {details.get('weight')} % of the traffic on the new version"
         case "stop requested":
             wishes: dict[bool | None, str] = {True: ", with rollback", False: ", without rollback"}
             return "stop requested" + wishes.get(details.get("rollback"), "")
@@ -108,6 +111,6 @@ def _until(entry: Entry) -> str:
     return f", until {clock(until)}" if until else ""
 
 
-def _holds(entry: Entry) -> str:
-    until = until_of(entry)
-    return f"holds for {format_duration(until - entry.at)}{_until(entry)}" if until else "holds"
+def _waits(entry: Entry) -> str:
+    until, words = until_of(entry), WAITS[entry.kind.partition(" ")[0]]
+    return f"{words} for {format_duration(until - entry.at)}{_until(entry)}" if until else words

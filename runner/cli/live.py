@@ -21,9 +21,9 @@ from runner.ports import Clock
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-MARKS = {"Succeeded": "✓", "Failed": "✗", "InProgress": "●", "Skipped": "–", "Pending": "·"}
-ASCII_MARKS = {"Succeeded": "+", "Failed": "x", "InProgress": "*", "Skipped": "-", "Pending": "."}
-_URGENCY = ("Failed", "InProgress", "Pending", "Succeeded", "Skipped")
+MARKS = {"Succeeded": "✓", "Failed": "✗", "InProgress": "●", "Ready": "●", "Skipped": "–", "Pending": "·"}
+ASCII_MARKS = {"Succeeded": "+", "Failed": "x", "InProgress": "*", "Ready": "*", "Skipped": "-", "Pending": "."}
+_URGENCY = ("Failed", "InProgress", "Ready", "Pending", "Succeeded", "Skipped")
 LINES_AROUND = 4  # of the terminal, that the table leaves alone
 
 
@@ -104,7 +104,7 @@ class LiveView:
             table.add_row("", name, *self._cells(rollout.hosts[name], events))
         yield table
         if hidden := len(rollout.hosts) - len(names):
-            yield Text(f"  … and {count(hidden, 'more host')}", style="dim")
+            yield Text(f"  … and {count(hidden, f'more {rollout.noun}')}", style="dim")
 
     def _cells(self, host: HostRow, events: Sequence[str]) -> tuple[Text, Text, Text]:
         marks = Text()
@@ -145,7 +145,7 @@ def _now(host: HostRow) -> str:
         return f"{failed} failed: {host.message}"
     running = next((event for event, status in host.events.items() if status == "InProgress"), None)
     if running:
-        return running
+        return running if host.weight is None else f"{running} {host.weight} %"
     return "" if host.status == "Pending" else host.status.lower()
 
 

@@ -16,6 +16,7 @@ STYLES = {
     "Failed": "bold red",
     "InProgress": "cyan",
     "Queued": "cyan",
+    "Ready": "magenta",
     "Stopped": "yellow",
     "Skipped": "yellow",
     "Pending": "dim",

@@ -64,7 +64,8 @@ def _now(group: "GroupState") -> str:
     if group.active:
         waits = f", waits for {group.active.waiting_for}" if group.active.waiting_for else ""
         counts = group.active.overview
-        done = f", {counts.Succeeded} hosts done, {counts.Failed} failed" if group.active.started_at else ""
+        of_hosts = group.active.settings.platform == "Server" and group.active.started_at is not None
+        done = f", {counts.Succeeded} hosts done, {counts.Failed} failed" if of_hosts else ""
         return f"{group.active.id} {group.active.status} {group.active.revision.short}{done}{waits}"
     if group.waiting:
         newest = group.waiting[0]

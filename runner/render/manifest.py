@@ -4,18 +4,19 @@ YAML first, then the schema, then Jinja2 inside scalars, then the schema again, 
 nothing: which groups deploy, and when, is the plan's affair.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from runner import schema, yaml
 from runner.errors import InvalidFiles, Mistake, dotted
 from runner.model.manifest import Manifest
+from runner.render import platform_rules
 from runner.render.context import STAND_IN, Context
-from runner.render.names import Names
 from runner.render.not_built import NOT_BUILT
-from runner.render.scopes import Rendering, application_names
+from runner.render.scopes import Rendering
 from runner.render.settings import Settings
 from runner.render.template import is_template
+from runner.render.views import Views
 
 Path: TypeAlias = tuple[Any, ...]
 
@@ -98,74 +99,18 @@ class _Reader:
                 self.report(problem.path, problem.message)
         if not isinstance(data, dict) or any(each.keyword in _TOO_MANY for each in problems):
             return None
-        views = dict(self._views(data))
-        if self._problems or self.rendering.mistakes or not views:
+        platform_rules.check(data, self.report)
+        views = Views(data, self.rendering, self.context)
+        if self._problems or self.rendering.mistakes or not views.by_group:
             return None
-        if self.rendering.sources and not self._are_valid(views):
+        if self.rendering.sources and not self._are_valid(views.by_group):
             return None
-        manifest = Settings(self.file, data, views, self._report_certain).manifest()
+        manifest = Settings(self.file, data, views.by_group, views.scopes, self._report_certain).manifest()
         return None if self._problems else manifest
 
     def _report_certain(self, path: Path, message: str) -> None:
         if not self.rendering.is_uncertain(path, self.context):
             self.report(path, message)
-
-    def _views(self, data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Per deployment group the whole manifest as the group sees it: rendered, with this group alone.
-
-        What belongs to the application (its name, revision ...) is rendered without `group`; rollouts and notifications
-        are rendered for every group that uses them.
-        """
-        names, application = self._application(data)
-        groups = _mapping(data.get("deployment_groups"))
-        scopes = {name: self._group_names(name, data, _mapping(group), names) for name, group in groups.items()}
-        rendered = {
-            name: self.rendering.render(
-                {key: value for key, value in group.items() if key != "vars"} if isinstance(group, dict) else group,
-                ("deployment_groups", name),
-                scopes[name],
-            )
-            for name, group in groups.items()
-        }
-        rollouts = _mapping(data.get("rollouts"))
-        used = {_rollout(group) for group in rendered.values()}
-        unused = [name for name in rollouts if name not in used]  # checked with the first group's names
-        for name, group in rendered.items():
-            view = {**application, "deployment_groups": {name: group}}
-            wanted = [rollout for rollout in rollouts if rollout == _rollout(group)] + unused
-            view |= self._shared("rollouts", {rollout: rollouts[rollout] for rollout in wanted}, scopes[name])
-            view |= self._notify(data, name, scopes[name])
-            unused = []
-            yield name, view
-
-    def _application(self, data: dict[str, Any]) -> tuple[Names, dict[str, Any]]:
-        """The names that all groups share, and what of the manifest belongs to the application as a whole."""
-        names = application_names(self.context)
-        layers = [(("vars",), data.get("vars"))]
-        scope = self.rendering.variables(layers, names, quiet=True)
-        name = self.rendering.render(data.get("application"), ("application",), scope)
-        names["application"] = name if isinstance(name, str) else ""
-        scope = self.rendering.variables(layers, names, quiet=bool(data.get("deployment_groups")))
-        apart = ("application", "vars", "rollouts", "notify", "deployment_groups")
-        own = {key: value for key, value in data.items() if key not in apart}
-        return names, {**self.rendering.render(own, (), scope), "application": name}
-
-    def _group_names(self, name: str, data: dict[str, Any], group: dict[str, Any], names: Names) -> Names:
-        layers = [(("vars",), data.get("vars")), (("deployment_groups", name, "vars"), group.get("vars"))]
-        return self.rendering.variables(layers, Names({**names, "group": name}, hint=names.hint))
-
-    def _shared(self, key: str, value: Any, names: Names) -> dict[str, Any]:
-        return {key: self.rendering.render(value, (key,), names)}
-
-    def _notify(self, data: dict[str, Any], group: str, names: Names) -> dict[str, Any]:
-        entries = data.get("notify")
-        if not isinstance(entries, list):
-            return {}
-        rendered = [
-            self.rendering.render(entry, ("notify", index), names) if _concerns(entry, group) else None
-            for index, entry in enumerate(entries)
-        ]
-        return {"notify": rendered}
 
     def _are_valid(self, views: dict[str, dict[str, Any]]) -> bool:
         """Check what came out of templates. Text that reads as a number becomes one where a number is expected."""
@@ -181,6 +126,7 @@ class _Reader:
                     certain = False
                     continue
                 self.report(problem.path, self._explained(problem, name))
+            platform_rules.check(view, self.report)  # the platform may be a template, too
         return certain and not self._problems
 
     def _explained(self, problem: schema.Problem, group: str) -> str:
@@ -194,20 +140,6 @@ def _may_be_mended(problem: schema.Problem, data: Any) -> bool:
         return False
     value = _at(data, problem.path)
     return isinstance(value, str) and is_template(value)
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _rollout(group: Any) -> Any:
-    name = _mapping(group).get("rollout")
-    return name if isinstance(name, str) else None
-
-
-def _concerns(entry: Any, group: str) -> bool:
-    groups = _mapping(entry).get("groups")
-    return not isinstance(groups, list) or group in groups
 
 
 def _at(data: Any, path: Path) -> Any:

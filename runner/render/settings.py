@@ -6,32 +6,46 @@ from typing import Any, TypeAlias
 from runner.errors import UserError
 from runner.model.duration import parse_duration
 from runner.model.manifest import After, GroupSettings, Manifest, RollbackEvent, Trigger, Watch
-from runner.model.revision import BundleType, S3Location
+from runner.model.platform import ComputePlatform
 from runner.model.rollout import Rollout
 from runner.model.traffic import Backend, LoadBalancing
-from runner.render import order, rollouts
-from runner.render.rollouts import Report
+from runner.render import forms, order, rollouts
+from runner.render.checks import Checks
+from runner.render.locations import location
+from runner.render.names import Names
+from runner.render.steps import Report
 from runner.schema import did_you_mean
 
 Path: TypeAlias = tuple[Any, ...]
 
-_ROLLBACK_EVENTS: dict[str, RollbackEvent] = {"failure": "DEPLOYMENT_FAILURE", "stop": "DEPLOYMENT_STOP_ON_REQUEST"}
-_ENDINGS: dict[str, BundleType] = {".tar": "tar", ".tgz": "tgz", ".tar.gz": "tgz", ".zip": "zip"}
+_ROLLBACK_EVENTS: dict[str, RollbackEvent] = {
+    "failure": "DEPLOYMENT_FAILURE",
+    "alarm": "DEPLOYMENT_STOP_ON_ALARM",
+    "stop": "DEPLOYMENT_STOP_ON_REQUEST",
+}
 
 
 class Settings:
     """Builds the values of one manifest.
 
-    *data*: as written. *views*: per group the manifest as that group sees it, rendered. What is wrong is reported with
-    its path; then the values are not to be used.
+    *data*: as written. *views*: per group the manifest as that group sees it, rendered; *scopes*: the names that it saw.
+    What is wrong is reported with its path; then the values are not to be used.
     """
 
-    def __init__(self, file: str, data: dict[str, Any], views: dict[str, dict[str, Any]], report: Report) -> None:
+    def __init__(
+        self,
+        file: str,
+        data: dict[str, Any],
+        views: dict[str, dict[str, Any]],
+        scopes: dict[str, Names],
+        report: Report,
+    ) -> None:
         self.file = file
-        self.views = views
+        self.views, self.scopes = views, scopes
         self.report = report
-        self.own_rollouts = list(data.get("rollouts", {}))
+        self.own_rollouts, self.own_checks = list(data.get("rollouts", {})), list(data.get("checks", {}))
         self.notified = [entry.get("groups", []) for entry in data.get("notify", [])]
+        self.platform: ComputePlatform = next(iter(views.values()))["platform"]
 
     def manifest(self) -> Manifest:
         groups = {name: self._group(name, view) for name, view in self.views.items()}
@@ -39,33 +53,40 @@ class Settings:
         view = next(iter(self.views.values()))
         return Manifest(
             application=view["application"],
-            platform="Server",
+            platform=self.platform,
             file=self.file,
             root=_root(self.file),
             watch=_watch(view.get("watch", {})),
-            revision=self._revision(view["revision"]["s3"]) if "revision" in view else None,
+            revision=location(view, self.report),
             appspec=view.get("appspec", "appspec.yml"),
             groups=tuple(groups[name] for name in self._order(groups)),
         )
 
     def _group(self, name: str, view: dict[str, Any]) -> GroupSettings:
         group = view["deployment_groups"][name]
-        tags = group["targets"]["tags"]
-        own = self._rollouts(view)
+        tags = group["targets"]["tags"] if "targets" in group else {}
+        rollout = self._rollout(name, group.get("rollout", rollouts.DEFAULTS[self.platform]), self._rollouts(view))
+        checks = Checks(view.get("checks", {}), self.own_checks, self.report)
         return GroupSettings(
             name=name,
             tags={key: tuple(value) if isinstance(value, list) else (value,) for key, value in tags.items()},
-            rollout=self._rollout(name, group.get("rollout", rollouts.DEFAULTS["Server"]), own),
+            rollout=rollout,
             after=_after(group.get("after")),
             rollback_on=_rollback(group.get("rollback", view.get("rollback"))),
             triggers=_triggers(view, group),
             load_balancer=_load_balancer(group.get("load_balancer")),
+            platform=self.platform,
+            place=forms.place(view.get("aws", {}), group.get("aws", {})),
+            function=forms.function(view.get("function")),
+            service=forms.service(view.get("service"), self.scopes[name]),
+            alarms=checks.of_group(group.get("checks", []), ("deployment_groups", name, "checks")),
+            checks=checks.of_rollout(rollout),
         )
 
     def _rollouts(self, view: dict[str, Any]) -> dict[str, Rollout]:
         """The manifest's own rollouts that this view carries, checked."""
         return {
-            name: rollouts.custom(name, data, self._below("rollouts", name))
+            name: rollouts.custom(name, data, self.platform, self._below("rollouts", name))
             for name, data in view.get("rollouts", {}).items()
         }
 
@@ -76,7 +97,7 @@ class Settings:
         if name in own:
             return own[name]
         try:
-            return rollouts.find_predefined(name, self.own_rollouts, "Server")
+            return rollouts.find_predefined(name, self.own_rollouts, self.platform)
         except UserError as error:
             self.report(("deployment_groups", group, "rollout"), error.message)
             return Rollout(name=name)
@@ -99,20 +120,6 @@ class Settings:
                 if group not in self.views:
                     message = f"there is no deployment group {group}{did_you_mean(group, self.views)}"
                     self.report(("notify", index, "groups", position), message)
-
-    def _revision(self, s3: dict[str, Any]) -> S3Location:
-        bundle_type = s3.get("bundle_type") or _bundle_type(s3["key"])
-        if bundle_type is None:
-            message = "the ending does not tell the kind of the bundle; add bundle_type: tar, tgz or zip"
-            self.report(("revision", "s3", "key"), message)
-        return S3Location(
-            bucket=s3["bucket"],
-            key=s3["key"],
-            bundle_type=bundle_type or "tgz",
-            pin=s3.get("pin", "version" if "version" in s3 else "etag"),
-            etag=s3["etag"].strip('"') if "etag" in s3 else None,
-            version=s3.get("version"),
-        )
 
 
 def _root(file: str) -> str:
@@ -150,10 +157,6 @@ def _triggers(view: dict[str, Any], group: dict[str, Any]) -> tuple[Trigger, ...
     shared = [entry for entry in view.get("notify", []) if entry and name in entry.get("groups", [name])]
     triggers = (Trigger(to=entry["to"], on=tuple(entry["on"])) for entry in [*shared, *group.get("notify", [])])
     return tuple(dict.fromkeys(triggers))
-
-
-def _bundle_type(key: str) -> BundleType | None:
-    return next((kind for ending, kind in _ENDINGS.items() if key.endswith(ending)), None)
 
 
 def _describe_cycle(cycle: list[str]) -> str:

@@ -64,7 +64,9 @@ def begin(tx: sa.Connection, ledger: Ledger, row: Any, prepared: PreparedTraffic
     if not restoring:
         of_group = g.update().where(g.c.id == row.group_id)
         tx.execute(of_group.values(target_revision=row.revision, last_attempted=row.id))
-    ledger.note(row.id, "deployment started", configuration=program.configuration, targets=1)
+    ledger.note(
+        row.id, "deployment started", configuration=program.configuration, targets=1, platform=settings.platform
+    )
     post_about_deployment(tx, reading.deployments(tx, d.c.id == row.id)[0], "DeploymentStart", now)
 
 
@@ -245,14 +247,11 @@ class Walker:
 
     def _note_waits(self, move: Move) -> None:
         row = self._row
-        if move.wait and move.wait != "ready" and (row.wait, row.hold_until) != (move.wait, move.hold_until):
+        if row.wait and (row.wait, row.hold_until) != (move.wait, move.hold_until) and not move.status:
+            self._ledger.note(row.id, f"{row.wait} ended", continued_on_request=row.continue_requested or None)
+        if move.wait and (row.wait, row.hold_until) != (move.wait, move.hold_until):
             until = move.hold_until.isoformat() if move.hold_until else None
-            self._ledger.note(row.id, f"{_START[move.wait]} started", until=until)
-        if move.wait == "ready" and row.wait != "ready":
-            until = move.hold_until.isoformat() if move.hold_until else None
-            self._ledger.note(row.id, "deployment ready", until=until)
-        if row.wait and not move.wait and not move.status:
-            self._ledger.note(row.id, f"{_START[row.wait]} ended", continued_on_request=row.continue_requested or None)
+            self._ledger.note(row.id, f"{move.wait} started", until=until)
 
     def _tell(self, was: str, status: TargetStatus, *, ready: bool) -> None:
         if status != was and status.is_terminal:
@@ -298,9 +297,6 @@ class Walker:
         values = {name: target[name] for name in names}
         same = (c.c.deployment_id == self._row.id) & (c.c.target == target["target"])
         self._tx.execute(c.update().where(same).values(**values, updated_at=self._now))
-
-
-_START = {"hold": "hold", "ready": "wait for traffic", "termination": "wait for termination"}
 
 
 def _words(move: Move) -> str | None:

@@ -50,13 +50,18 @@ def status(world, deployment_id):
     return world.store.deployment(deployment_id).status
 
 
+def go_on(world, actions):
+    while actions:
+        actions = world.step(actions)
+
+
 def test_alarms_are_watched_from_the_queue_to_the_end(world):
     assert world.store.watch.watched() == []
     made = function(world, alarms=ALARMS, checks={})
-    world.step([])
+    actions = world.step([])
     assert status(world, made) == "Queued"
     assert world.store.watch.watched() == [Watched(deployment_id=made, place=PLACE, alarms=ALARMS)]
-    world.settle()
+    go_on(world, actions)
     assert [each.alarms for each in world.store.watch.watched()] == [ALARMS]
     world.wait(minutes=11)
     assert status(world, made) == "Succeeded"
@@ -65,9 +70,9 @@ def test_alarms_are_watched_from_the_queue_to_the_end(world):
 
 def test_checks_are_watched_only_while_their_step_is_under_way(world):
     made = function(world)
-    world.step([])
+    actions = world.step([])
     assert world.store.watch.watched() == []
-    world.settle()
+    go_on(world, actions)
     (watched,) = world.store.watch.watched()
     assert watched.checks == CHECKS
     world.wait(minutes=5)

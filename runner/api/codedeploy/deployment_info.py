@@ -63,7 +63,8 @@ def _waits_for_termination(deployment: Deployment) -> bool:
     if deployment.wait == "termination":
         return True
     waits = deployment.settings.platform == "ECS" and bool(termination_wait(deployment.settings))
-    return waits and deployment.overview.Succeeded > 0 and deployment.creator != "codeDeployRollback"
+    undoes = deployment.rollback is not None and deployment.rollback.rollback_triggering_deployment_id is not None
+    return waits and not undoes and deployment.overview.Succeeded > 0
 
 
 def _error(error: ErrorInformation | None) -> Shape | None:

@@ -1,5 +1,5 @@
-"""ECS's own blue/green: the new tasks beside the old ones, behind the target group's alternate; then the listener rules; a bake time,
-a hundred times as fast as configured; then the old tasks go. Lifecycle hooks are not run, and all traffic moves at once.
+"""ECS's own blue/green: new tasks beside the old ones, behind the alternate target group; then the listener rules; a bake
+time, a hundred times as fast as configured; then the old tasks go. Lifecycle hooks are not run; all traffic moves at once.
 """
 
 import time
@@ -13,14 +13,6 @@ from support.corrections.ecs import deployments, words
 from support.corrections.ecs.fleet import FLEETS
 
 _BAKE_FASTER = 100
-
-
-def arrange(service: models.Service, before: list[dict[str, Any]]) -> None:
-    """Let the newest deployment's tasks use the other group of each pair. *before*: the load balancers in use until now."""
-    order = FLEETS[service.deployments[0]["id"]].order
-    order.load_balancers = [_other(each) for each in before]
-    service.load_balancers = order.load_balancers
-    service.service_revisions[-1]["loadBalancers"] = order.load_balancers
 
 
 def tick(service: models.Service) -> None:
@@ -84,8 +76,8 @@ def _enter(followed: dict[str, Any], stage: str) -> None:
     followed["lifecycleStage"], followed["updatedAt"] = stage, utcnow()
 
 
-def _other(balancer: dict[str, Any]) -> dict[str, Any]:
-    """The same load balancer with its two target groups swapped."""
+def other(balancer: dict[str, Any]) -> dict[str, Any]:
+    """The same load balancer with its two target groups swapped: what the next deployment's tasks use."""
     advanced = balancer.get("advancedConfiguration")
     if not advanced or "alternateTargetGroupArn" not in advanced:
         raise words.invalid("advancedConfiguration with an alternateTargetGroupArn is required for this strategy.")

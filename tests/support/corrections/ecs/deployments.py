@@ -1,5 +1,5 @@
-"""Services of the controller ECS: every change is a deployment with tasks of its own, rolled out by ECS, watched by its circuit
-breaker, and told of as a service deployment. A strategy other than ROLLING is `blue_green.py`'s.
+"""Services of the controller ECS: every change is a deployment with tasks of its own, watched by ECS's circuit breaker, and
+told of as a service deployment. A strategy other than ROLLING is `blue_green.py`'s.
 """
 
 import math
@@ -125,7 +125,7 @@ def drop_empty(service: models.Service) -> None:
 
 
 def check_breaker(service: models.Service, deployment: dict[str, Any]) -> None:
-    """More failures in a row than the threshold: no more tasks are started, and what was before comes back if that is asked for."""
+    """As many failures in a row as the threshold: no more tasks are started; what was before comes back, if asked for."""
     fleet, breaker = FLEETS[deployment["id"]], service.deployment_configuration.get("deploymentCircuitBreaker") or {}
     if not breaker.get("enable") or fleet.failed < _threshold(service) or deployment["rolloutState"] == "FAILED":
         return
@@ -135,7 +135,7 @@ def check_breaker(service: models.Service, deployment: dict[str, Any]) -> None:
     followed = current(service)
     if followed:
         followed["deploymentCircuitBreaker"]["status"] = "TRIGGERED"
-    if breaker.get("rollback") and len(service.deployments) > 1:
+    if breaker.get("rollback") and last_completed(service):
         roll_back(service, reason)
     else:
         _say(deployment, "FAILED", reason)
@@ -144,14 +144,16 @@ def check_breaker(service: models.Service, deployment: dict[str, Any]) -> None:
 
 
 def roll_back(service: models.Service, reason: str) -> None:
-    """The deployment before becomes the primary one again, and the failed one is replaced by it."""
-    failed, before = service.deployments[0], service.deployments[1]
+    """The deployment that completed last becomes the primary one again, and the failed one is replaced by it."""
+    failed, before = service.deployments[0], last_completed(service)
+    assert before is not None
     _say(failed, "FAILED", reason)
     failed["status"], before["status"] = "ACTIVE", "PRIMARY"
     back = f"rolling back to deploymentId {before['id']}."
     _say(before, "IN_PROGRESS", f"ECS deployment circuit breaker: {back}")
     words.note(service, back)
-    service.deployments[:2] = [before, failed]
+    service.deployments.remove(before)
+    service.deployments.insert(0, before)
     for name, value in (("task_definition", before["taskDefinition"]), ("platform_version", before["platformVersion"])):
         setattr(service, name, value)
     service.load_balancers = FLEETS[before["id"]].order.load_balancers
@@ -159,6 +161,11 @@ def roll_back(service: models.Service, reason: str) -> None:
     if followed := current(service):
         followed["status"], followed["statusReason"] = "ROLLBACK_IN_PROGRESS", reason
         followed["rollback"] = {"reason": reason, "startedAt": utcnow(), "serviceRevisionArn": before["revision"]}
+
+
+def last_completed(service: models.Service) -> dict[str, Any] | None:
+    """Of those before the primary one."""
+    return next((each for each in service.deployments[1:] if each["rolloutState"] == "COMPLETED"), None)
 
 
 def complete(service: models.Service, deployment: dict[str, Any]) -> None:
@@ -199,13 +206,10 @@ def refresh(service: models.Service) -> None:
     service.running_count = sum(each["runningCount"] for each in service.deployments)
     service.pending_count = sum(each["pendingCount"] for each in service.deployments)
     if followed := current(service):
-        followed["targetServiceRevision"] = _revision(_target(service, followed))
-        followed["deploymentCircuitBreaker"]["failureCount"] = _target(service, followed)["failedTasks"]
-
-
-def _target(service: models.Service, followed: dict[str, Any]) -> dict[str, Any]:
-    gone = {"revision": followed["targetServiceRevisionArn"], "id": "", "failedTasks": 0}
-    return next((each for each in service.deployments if each["id"] == followed["deployment"]), gone)
+        for each in service.deployments:
+            if each["id"] == followed["deployment"]:
+                followed["targetServiceRevision"] = _revision(each)
+                followed["deploymentCircuitBreaker"]["failureCount"] = each["failedTasks"]
 
 
 def _revision(deployment: dict[str, Any]) -> dict[str, Any]:

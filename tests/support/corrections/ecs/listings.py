@@ -98,7 +98,7 @@ def _roll_back(service: models.Service, followed: dict[str, Any]) -> None:
         raise ECSException(
             "ConflictException", f"The service deployment is {followed['status']} and cannot be stopped."
         )
-    if len(service.deployments) < 2:
+    if deployments.last_completed(service) is None:
         raise ECSException("ConflictException", "There is no service revision to roll back to.")
     deployments.roll_back(service, "Rollback requested by StopServiceDeployment.")
 

@@ -25,7 +25,7 @@ _OTHERS = {
 """What UpdateService changes, and moto's names for it."""
 
 _ROLLING = {"maximumPercent": 200, "minimumHealthyPercent": 100}
-_NO_BREAKER = {"enable": False, "rollback": False}
+_BY_ECS = {"strategy": "ROLLING", "deploymentCircuitBreaker": {"enable": False, "rollback": False}}
 
 
 def apply() -> None:
@@ -65,7 +65,9 @@ def _complete(service: models.Service, given: dict[str, Any]) -> None:
     """What moto does not keep."""
     service.created_at, service.client_token = utcnow(), given.get("clientToken")
     service.deployments, service.service_deployments, service.service_revisions = [], [], []
-    service.deployment_configuration = _configuration(given.get("deploymentConfiguration"))
+    service.deployment_configuration = {**_ROLLING, **(given.get("deploymentConfiguration") or {})}
+    if service.deployment_controller["type"] == "ECS":
+        service.deployment_configuration = {**_BY_ECS, **service.deployment_configuration}
     service.health_check_grace_period_seconds = given.get("healthCheckGracePeriodSeconds", 0)
     service.capacity_provider_strategy = given.get("capacityProviderStrategy")
     service.enable_execute_command = bool(given.get("enableExecuteCommand", False))
@@ -73,10 +75,6 @@ def _complete(service: models.Service, given: dict[str, Any]) -> None:
     service.running_count = service.pending_count = 0
     if service.capacity_provider_strategy:
         service.launch_type = None
-
-
-def _configuration(given: dict[str, Any] | None) -> dict[str, Any]:
-    return {"deploymentCircuitBreaker": _NO_BREAKER, "strategy": "ROLLING", **_ROLLING, **(given or {})}
 
 
 def _first_tasks(backend: models.EC2ContainerServiceBackend, service: models.Service) -> None:
@@ -112,12 +110,12 @@ def _update_service(self: responses.EC2ContainerServiceResponse) -> ActionResult
         service_definition = self.ecs_backend.describe_task_definition(definition)
         balancers = given.get("loadBalancers", service.load_balancers)
         task_sets.check_balancers(service_definition, balancers, attached=True)
-    before, balancers = _described(service), service.load_balancers
+    before = _described(service)
     _change(service, given, self.ecs_backend)
     if controller == "ECS" and (_described(service) != before or given.get("forceNewDeployment")):
-        deployments.begin(self.ecs_backend, service)
         if service.deployment_configuration["strategy"] != "ROLLING":
-            blue_green.arrange(service, balancers)
+            service.load_balancers = [blue_green.other(each) for each in service.load_balancers]
+        deployments.begin(self.ecs_backend, service)
     refresh(service)
     return ActionResult({"service": service})
 
