@@ -14,7 +14,7 @@ from runner.errors import RevisionDoesNotExist, RunnerError, UserError, WorldErr
 from runner.log import get_logger
 from runner.model.change import Change, SeenBy
 from runner.model.manifest import Manifest
-from runner.model.revision import GitRevision, Revision
+from runner.model.revision import GitRevision, ImageLocation, Revision
 from runner.model.target import Host
 from runner.plan.batches import compile_rollout
 from runner.plan.refs import matches
@@ -23,6 +23,7 @@ from runner.plan.traffic import check_load_balancer
 from runner.ports import Clock, FlowStore, Repository, Sources
 from runner.render import appspec, manifest
 from runner.render.context import Context
+from runner.render.specs import target_spec
 from runner.threads import in_thread
 
 WAIT_FOR_OBJECT = dt.timedelta(hours=1)  # a build may upload its bundle after the commit was pushed
@@ -120,10 +121,19 @@ class Flow:
         """What the manifest names, pinned."""
         if wanted.revision is None:
             return GitRevision(repository=repository.name, commit_id=commit_id, root=wanted.root)
+        if isinstance(wanted.revision, ImageLocation):
+            return self._sources.resolve_image(wanted.revision, repository.name, commit_id, wanted.root)
         return self._sources.resolve(wanted.revision, commit_id)
 
     def check_plan(self, wanted: Manifest, revision: Revision, repository: Repository) -> None:
-        """Find now what would stop a deployment later: hosts, health constraints, load balancers, the commit's AppSpec."""
+        """Find now what would stop a deployment later: hosts, health constraints, load balancers, the commit's files.
+
+        Asks AWS for nothing.
+        """
+        if wanted.platform != "Server":
+            for settings in wanted.groups:
+                target_spec(revision, settings, wanted.appspec, partial(self._sources.document, revision))
+            return
         for settings in wanted.groups:
             compile_rollout(settings.rollout, len(choose(self._hosts(), settings)))
             check_load_balancer(settings, self._load_balancers)

@@ -135,9 +135,7 @@ class AwsWorld:
         name = f"functions-{len(self.client.list_applications()['applications'])}"
         self.client.create_application(applicationName=name, computePlatform="Lambda")
         place = {"applicationName": name, "deploymentGroupName": "live"}
-        self.client.create_deployment_group(
-            **place, serviceRoleArn=ROLE, deploymentConfigName=config, **settings
-        )
+        self.client.create_deployment_group(**place, serviceRoleArn=ROLE, deploymentConfigName=config, **settings)
         return place
 
     def deploy(self, place: dict[str, str], revision: dict[str, Any], **options: Any) -> str:

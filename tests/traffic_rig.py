@@ -17,14 +17,16 @@ from deployment_rig import DeploymentRig
 from store_cases import World
 from traffic_shapes import ROLE, service_group
 
+from runner.errors import UserError
+from runner.execute.prepare import failure
 from runner.model.command import Outcome
 from runner.model.deployment import Deployment
 from runner.model.functions import LambdaSpec, LambdaState
-from runner.model.program import TargetState
+from runner.model.program import TargetSpec, TargetState
 from runner.model.revision import AppSpecRevision
-from runner.model.services import EcsState, TaskSet
+from runner.model.services import EcsSpec, EcsState, TaskSet
 from runner.model.target import Diagnostics
-from runner.model.work import Action, EventEnded, Prepare, PreparedTraffic, Result, RunAct
+from runner.model.work import Action, EventEnded, PreparationFailed, Prepare, PreparedTraffic, Result, RunAct
 from runner.render.traffic_appspec import parse_ecs, parse_lambda
 
 GROUPS = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup"
@@ -77,38 +79,38 @@ class TrafficWorld(World):
         )
 
 
-def _prepared(action: Prepare) -> PreparedTraffic:
+def _prepared(action: Prepare) -> PreparedTraffic | PreparationFailed:
     deployment = action.deployment
     if action.undoing:
         spec, state = action.undoing.spec, action.undoing.state
-        name = state.function if isinstance(state, LambdaState) else f"{state.cluster}:{state.service}"
-        return PreparedTraffic(deployment_id=deployment.id, target=name, spec=spec, state=state)
-    if deployment.settings.platform == "Lambda":
-        function = _function(deployment)
-        return PreparedTraffic(
-            deployment_id=deployment.id, target=function.function, spec=function, state=_alias(function)
-        )
-    service = deployment.settings.service
-    assert service is not None
-    spec_of_service = parse_ecs(_content(deployment), "appspec", service)
-    original = TaskSet(
-        id="ecs-svc/1", status="PRIMARY", desired=2, running=2, weight=100, target_group=f"{GROUPS}/blue/1"
-    )
-    found = EcsState(cluster=service.cluster, service=service.name, controller="CODE_DEPLOY", original=original)
-    name = f"{service.cluster}:{service.name}"
-    return PreparedTraffic(deployment_id=deployment.id, target=name, spec=spec_of_service, state=found)
+    else:
+        try:
+            spec = _spec(deployment)
+        except UserError as error:
+            return PreparationFailed(deployment_id=deployment.id, error=failure(error))
+        state = _alias(spec) if isinstance(spec, LambdaSpec) else _service(spec)
+    name = state.function if isinstance(state, LambdaState) else f"{state.cluster}:{state.service}"
+    return PreparedTraffic(deployment_id=deployment.id, target=name, spec=spec, state=state)
 
 
-def _function(deployment: Deployment) -> LambdaSpec:
-    """As the AppSpec says; where a manifest made the deployment, always the same."""
-    if deployment.settings.declared:
-        return parse_lambda(_content(deployment), "appspec")
-    return LambdaSpec(function="shop", alias="live", current_version="1", target_version="2")
+def _spec(deployment: Deployment) -> TargetSpec:
+    """As the AppSpec says; where there is none at hand (in S3, of a manifest), always the same."""
+    settings, revision = deployment.settings, deployment.revision
+    if settings.platform == "Lambda":
+        if isinstance(revision, AppSpecRevision):
+            return parse_lambda(revision.content, "appspec")
+        return LambdaSpec(function="shop", alias="live", current_version="1", target_version="2")
+    assert settings.service is not None
+    if isinstance(revision, AppSpecRevision):
+        return parse_ecs(revision.content, "appspec", settings.service)
+    where = {"cluster": settings.service.cluster, "service": settings.service.name}
+    return EcsSpec(**where, task_definition="web:2", container="web", port=80)
 
 
-def _content(deployment: Deployment) -> str:
-    assert isinstance(deployment.revision, AppSpecRevision)
-    return deployment.revision.content
+def _service(spec: EcsSpec) -> EcsState:
+    group = f"{GROUPS}/blue/1"
+    original = TaskSet(id="ecs-svc/1", status="PRIMARY", desired=2, running=2, weight=100, target_group=group)
+    return EcsState(cluster=spec.cluster, service=spec.service, controller="CODE_DEPLOY", original=original)
 
 
 def _alias(spec: LambdaSpec) -> LambdaState:

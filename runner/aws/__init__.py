@@ -53,7 +53,7 @@ class Aws:
         sending the call twice does no harm, for *patience* seconds of waiting at most. *timeout*: seconds of silence that
         end one attempt. Raises `AwsError`; after one that is retryable it may be unknown whether the call was carried out.
         """
-        call = Call(place, service, operation, params)
+        call = Call(place := self.acting(place), service, operation, params)
         end, failures, renewed = self._now() + patience, 0, False
         while True:
             self._budget.wait(place, call.name, end)
@@ -87,9 +87,14 @@ class Aws:
 
     def account(self, place: AwsPlace) -> str:
         """The number of the account that the credentials of *place* belong to. Asked once."""
+        place = self.acting(place)
         if place not in self._accounts:
             self._accounts[place] = str(self.call(place, "sts", "get_caller_identity", {})["Account"])
         return self._accounts[place]
+
+    def acting(self, place: AwsPlace) -> AwsPlace:
+        """*place* as it is worked on: without its role where the configuration says that roles are not assumed."""
+        return place if self.settings.assume_service_roles else AwsPlace(region=place.region)
 
     def _attempt(self, call: Call, timeout: float) -> dict[str, Any] | Trouble:
         from botocore.exceptions import BotoCoreError, ClientError

@@ -7,7 +7,7 @@ from typing import Any
 from runner.model.manifest import GroupSettings
 from runner.model.platform import ComputePlatform
 from runner.model.revision import Revision
-from runner.model.rollout import HoldStep, MinimumHealthyHosts, Rollout, RolloutStep, ShiftStep
+from runner.model.rollout import HoldStep, MinimumHealthyHosts, Rollout, RolloutStep, ShiftStep, Zonal
 from runner.model.target import Host
 from runner.model.value import Value
 
@@ -68,7 +68,8 @@ class DeploymentConfig(Value, frozen=True, kw_only=True):
     def rollout(self) -> Rollout:
         """The same as steps, in the one form that manifests' rollouts have as well."""
         steps = tuple(_shifts(self.traffic)) if self.traffic else ()
-        return Rollout(name=self.name, minimum_healthy=self.minimum_healthy, steps=steps)
+        zonal = _zones(self.zonal) if self.zonal else None
+        return Rollout(name=self.name, minimum_healthy=self.minimum_healthy, zonal=zonal, steps=steps)
 
 
 def _shifts(traffic: Mapping[str, Any]) -> Iterator[RolloutStep]:
@@ -81,6 +82,18 @@ def _shifts(traffic: Mapping[str, Any]) -> Iterator[RolloutStep]:
         yield ShiftStep(percent=canary["canaryPercentage"])
         yield HoldStep(duration=dt.timedelta(minutes=canary["canaryInterval"]))
     yield ShiftStep(percent=100)
+
+
+def _zones(zonal: Mapping[str, Any]) -> Zonal:
+    """Without a length of its own the first zone is watched as long as the others."""
+    monitor = zonal.get("monitorDurationInSeconds") or 0
+    first = zonal.get("firstZoneMonitorDurationInSeconds")
+    minimum = zonal.get("minimumHealthyHostsPerZone")
+    return Zonal(
+        first_monitor=dt.timedelta(seconds=monitor if first is None else first),
+        monitor=dt.timedelta(seconds=monitor),
+        minimum_healthy=MinimumHealthyHosts(type=minimum["type"], value=minimum.get("value") or 0) if minimum else None,
+    )
 
 
 class RegisteredRevision(Value, frozen=True, kw_only=True):

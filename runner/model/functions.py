@@ -30,7 +30,7 @@ class LambdaState(Value, frozen=True, kw_only=True, tag="lambda"):
     """How far it is. *weight*: percent of the alias' traffic that goes to *target_version*.
 
     *revision_id*: of the alias as the deployment found it or last wrote it; what differs was written by somebody else.
-    *attempted*: the weight of a write that failed so that it is not known whether it was carried out.
+    *attempted*: the weight that the last act, which failed, was to reach; it may have.
     """
 
     function: str

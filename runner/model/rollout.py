@@ -70,6 +70,18 @@ class RetireStep(Value, frozen=True, kw_only=True, tag="retire"):
 RolloutStep: TypeAlias = BatchStep | HoldStep | ShiftStep | ScaleStep | CheckStep | RetireStep
 
 
+class Zonal(Value, frozen=True, kw_only=True):
+    """One availability zone after the other. *first_monitor*, *monitor*: how long to wait after the first zone, after
+    each further one but the last. *minimum_healthy*: of each zone, beside that of all hosts.
+
+    Source: CodeDeploy API reference, "ZonalConfig".
+    """
+
+    first_monitor: dt.timedelta = dt.timedelta(0)
+    monitor: dt.timedelta = dt.timedelta(0)
+    minimum_healthy: MinimumHealthyHosts | None = None
+
+
 class Rollout(Value, frozen=True, kw_only=True):
     """A deployment configuration: a predefined one (`CodeDeployDefault.*`) or one of the manifest's `rollouts`.
 
@@ -82,4 +94,5 @@ class Rollout(Value, frozen=True, kw_only=True):
     name: str
     minimum_healthy: MinimumHealthyHosts | None = None
     max_failed: int | None = None
+    zonal: Zonal | None = None
     steps: tuple[RolloutStep, ...] = ()

@@ -36,7 +36,7 @@ class Host(Value, frozen=True, kw_only=True):
 
     *folder*: the folder that stands for the machine's `/`. *ssh*: on an `ssh` host, how it is reached; else None. An
     `agent` host is not reached: an agent on it asks for its commands.
-    *environment*: added to its hooks' own.
+    *environment*: added to its hooks' own. *zone*: its availability zone; *instance*: its ID in EC2; empty outside AWS.
     """
 
     name: str
@@ -45,6 +45,8 @@ class Host(Value, frozen=True, kw_only=True):
     ssh: Ssh | None = None
     tags: dict[str, str] = {}
     environment: dict[str, str] = {}
+    zone: str = ""
+    instance: str = ""
 
 
 class HostKey(Value, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ Source: CodeDeploy user guide, "Working with deployment configurations" and "Min
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from runner.errors import HealthConstraintsInvalid
@@ -14,9 +14,13 @@ from runner.model.value import Value
 
 
 class Batch(Value, frozen=True, kw_only=True, tag="batch"):
-    """Deploy to *size* further targets and wait until all of them have ended."""
+    """Deploy to *size* further targets and wait until all of them have ended.
+
+    *window*: how many of these alone may be out of service at once; None where only the whole rollout's bounds them.
+    """
 
     size: int
+    window: int | None = None
 
 
 class Hold(Value, frozen=True, kw_only=True, tag="hold"):
@@ -63,8 +67,8 @@ def minimum_healthy(rule: MinimumHealthyHosts, total: int) -> int:
     return -(-total * rule.value // 100)
 
 
-def compile_rollout(rollout: Rollout, total: int) -> RolloutPlan:
-    """The plan of *rollout* for *total* targets (at least 1).
+def compile_rollout(rollout: Rollout, total: int, zones: Sequence[int] = ()) -> RolloutPlan:
+    """The plan of *rollout* for *total* targets (at least 1). *zones*: how many are in each, where it goes zone by zone.
 
     Raises `HealthConstraintsInvalid` when no target could ever be taken out of service.
     """
@@ -81,8 +85,24 @@ def compile_rollout(rollout: Rollout, total: int) -> RolloutPlan:
         minimum_healthy=floor,
         window=window,
         max_failed=rollout.max_failed,
-        steps=tuple(_steps(rollout, total)) or (Batch(size=total),),
+        steps=tuple(_zones(rollout, zones) if zones else _steps(rollout, total)) or (Batch(size=total),),
     )
+
+
+def _zones(rollout: Rollout, zones: Sequence[int]) -> Iterable[Step]:
+    assert rollout.zonal is not None
+    rule = rollout.zonal.minimum_healthy
+    for number, size in enumerate(zones, start=1):
+        floor = minimum_healthy(rule, size) if rule else 0
+        if floor >= size:
+            raise HealthConstraintsInvalid(
+                f"{rollout.name} keeps {floor} hosts of an availability zone healthy, and one has {size}, so that none of "
+                "them may be taken out of service; lower minimumHealthyHostsPerZone or add hosts"
+            )
+        yield Batch(size=size, window=size - floor)
+        monitor = rollout.zonal.first_monitor if number == 1 else rollout.zonal.monitor
+        if monitor and number < len(zones):
+            yield Hold(duration=monitor)
 
 
 def _steps(rollout: Rollout, total: int) -> Iterable[Step]:

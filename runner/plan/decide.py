@@ -4,6 +4,7 @@
 transaction. Its rules are the reference algorithm for minimum healthy hosts:
 
 * at most *window* targets are out of service, counting those that failed when the next one is healthy;
+* zone by zone, the same counts inside each zone;
 * once *window* targets failed while others wait, or more than *max_failed* failed, no further target is started;
 * targets in flight are never aborted by the failure of others;
 * a stop, on request or by an alarm, starts nothing, and lets the events in flight end;
@@ -12,7 +13,7 @@ transaction. Its rules are the reference algorithm for minimum healthy hosts:
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from runner.model.deployment import DeploymentStatus, ErrorInformation
 from runner.model.target import EventStatus, TargetStatus
@@ -143,7 +144,25 @@ def _too_many_failures(plan: RolloutPlan, status: Sequence[TargetStatus]) -> boo
     failed = status.count(FAILED)
     if plan.max_failed is not None and failed > plan.max_failed:
         return True
-    return failed >= plan.window and PENDING in status
+    return (failed >= plan.window and PENDING in status) or _a_zone_is_down(plan, status)
+
+
+def _a_zone_is_down(plan: RolloutPlan, status: Sequence[TargetStatus]) -> bool:
+    for window, zone in _zones(plan, status):
+        failed = zone.count(FAILED)
+        if failed > window or (failed == window and PENDING in zone):
+            return True
+    return False
+
+
+def _zones(plan: RolloutPlan, status: Sequence[TargetStatus]) -> Iterator[tuple[int, Sequence[TargetStatus]]]:
+    """The batches that have a window of their own, each with its targets."""
+    begin = 0
+    for step in plan.steps:
+        if isinstance(step, Batch):
+            if step.window is not None:
+                yield step.window, status[begin : begin + step.size]
+            begin += step.size
 
 
 def _advance(view: View, status: list[TargetStatus]) -> tuple[int, dt.datetime | None, list[StartEvent]]:
@@ -163,23 +182,29 @@ def _advance(view: View, status: list[TargetStatus]) -> tuple[int, dt.datetime |
             hold_until, go_on = None, False
         else:
             released = sum(s.size for s in view.plan.steps[: step + 1] if isinstance(s, Batch))
-            started += _start_within_window(view, status, released)
+            started += _start_within_window(view, status, released - current.size, current)
             if not all(now.is_terminal for now in status[:released]):
                 break
         step += 1
     return step, hold_until, started
 
 
-def _start_within_window(view: View, status: list[TargetStatus], released: int) -> list[StartEvent]:
-    started = []
-    failed, in_flight = status.count(FAILED), status.count(IN_PROGRESS)
-    for index, target in enumerate(view.targets[:released]):
+def _start_within_window(view: View, status: list[TargetStatus], begin: int, batch: Batch) -> list[StartEvent]:
+    """Start what may begin of the *batch* that begins at target number *begin*, and of those before."""
+    started: list[StartEvent] = []
+    end = begin + batch.size
+    all_failed, all_in_flight = status.count(FAILED), status.count(IN_PROGRESS)
+    own = status[begin:end] if batch.window is not None else ()
+    own_failed, own_in_flight = own.count(FAILED), own.count(IN_PROGRESS)
+    for index, target in enumerate(view.targets[:end]):
         if status[index] is not PENDING:
             continue
-        if in_flight + (failed if target.healthy else 0) >= view.plan.window:
+        begun, counts = len(started), target.healthy  # one that is not healthy itself costs no capacity
+        if all_in_flight + begun + (all_failed if counts else 0) >= view.plan.window:
+            break
+        if batch.window is not None and own_in_flight + begun + (own_failed if counts else 0) >= batch.window:
             break
         status[index] = IN_PROGRESS
-        in_flight += 1
         started.append(StartEvent(target=target.id, event=0))
     return started
 
@@ -214,9 +239,9 @@ def _is_done(view: View, status: Sequence[TargetStatus], step: int) -> bool:
 
 
 def _enough(view: View, status: Sequence[TargetStatus]) -> bool:
-    return status.count(SUCCEEDED) >= max(1, view.plan.minimum_healthy) and not (
-        view.plan.max_failed is not None and status.count(FAILED) > view.plan.max_failed
-    )
+    too_many = view.plan.max_failed is not None and status.count(FAILED) > view.plan.max_failed
+    enough = status.count(SUCCEEDED) >= max(1, view.plan.minimum_healthy)
+    return enough and not too_many and not _a_zone_is_down(view.plan, status)
 
 
 def _late_error(view: View, status: Sequence[TargetStatus]) -> ErrorInformation:

@@ -4,7 +4,7 @@ What botocore would refuse when the call is made is found when the file is check
 """
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from runner.schema import describe, did_you_mean
@@ -41,16 +41,18 @@ def _check(data: Any, shapes: dict[str, Any], name: str, path: Path) -> Iterator
     shape = shapes[name]
     kind: str = shape["type"]
     types, expected = _KINDS[kind]
-    if not isinstance(data, types) or (isinstance(data, bool) and bool not in types):
+    fits = bool in types if isinstance(data, bool) else isinstance(data, types)
+    if not fits:
         hint = "; put it in quotes" if types == (str,) and isinstance(data, int | float) else ""
         yield Wrong(path, f"expected {expected}, not {describe(data)}{hint}", kind)
     elif kind == "structure":
         yield from _check_members(data, shapes, shape, path)
-    elif kind in ("list", "map"):
-        inner = shape["member" if kind == "list" else "value"]["shape"]
-        items: Iterable[Any] = enumerate(data) if isinstance(data, list) else data.items()
-        for key, value in items:
-            yield from _check(value, shapes, inner, (*path, key))
+    elif kind == "list":
+        for index, item in enumerate(data):
+            yield from _check(item, shapes, shape["member"]["shape"], (*path, index))
+    elif kind == "map":
+        for key in data:
+            yield from _check(data[key], shapes, shape["value"]["shape"], (*path, key))
 
 
 def _check_members(data: Any, shapes: dict[str, Any], shape: dict[str, Any], path: Path) -> Iterator[Wrong]:

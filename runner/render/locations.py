@@ -1,6 +1,6 @@
 """The manifest's `revision`: an object in S3, or a container image, as a location that has yet to be resolved."""
 
-from typing import Any, get_args
+from typing import Any
 
 from runner.model.revision import BundleType, DocumentType, ImageLocation, Location, S3Location
 from runner.render.steps import Report
@@ -42,20 +42,23 @@ def _in_s3(s3: dict[str, Any], view: dict[str, Any], report: Report) -> S3Locati
 
 def _bundle_type(s3: dict[str, Any], view: dict[str, Any], report: Report) -> BundleType | DocumentType:
     """Given, or told by the key's ending; one that the platform takes."""
-    wanted: tuple[BundleType | DocumentType, ...] = ("tar", "tgz", "zip")
-    if view["platform"] != "Server":
-        wanted = ("zip",) if "function" in view else get_args(DocumentType)
+    what, wanted = _wanted(view)
     given = s3.get("bundle_type") or next((kind for end, kind in _ENDINGS.items() if s3["key"].endswith(end)), None)
     if given in wanted:
         return given
     choice = " or ".join([", ".join(wanted[:-1]), wanted[-1]]).removeprefix(" or ")
     if given is None:
-        report(("revision", "s3", "key"), f"the ending does not tell the kind of the bundle; add bundle_type: {choice}")
+        message = f"the ending does not tell the kind of the bundle; add bundle_type: {choice}"
+        report(("revision", "s3", "key"), message)
     else:
         at = "bundle_type" if "bundle_type" in s3 else "key"
-        what = {
-            "Server": "servers take",
-            "Lambda": "a function is published from" if "function" in view else "an AppSpec is",
-        }
-        report(("revision", "s3", at), f"is {given}; {what.get(view['platform'], 'an AppSpec is')} {choice}")
+        report(("revision", "s3", at), f"is of type {given}; {what} is of type {choice}")
     return wanted[0]
+
+
+def _wanted(view: dict[str, Any]) -> tuple[str, tuple[BundleType | DocumentType, ...]]:
+    if view["platform"] == "Server":
+        return "a bundle for servers", ("tar", "tgz", "zip")
+    if "function" in view:
+        return "the code of a function", ("zip",)
+    return "an AppSpec", ("YAML", "JSON")

@@ -26,11 +26,10 @@ _TOP: dict[str, ComputePlatform] = {"function": "Lambda", "service": "ECS"}
 
 def check(data: dict[str, Any], report: Report) -> None:
     """*data*: a manifest, as written or as a group sees it. Says nothing where the platform is not known."""
-    platform = data.get("platform")
-    if platform not in PLACES:
-        return
-    for path, message in _wrong(data, platform):
-        report(path, message)
+    for platform in PLACES:
+        if data.get("platform") == platform:
+            for path, message in _wrong(data, platform):
+                report(path, message)
 
 
 def _wrong(data: dict[str, Any], platform: ComputePlatform) -> Iterator[tuple[Path, str]]:

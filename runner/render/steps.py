@@ -30,24 +30,25 @@ def share(value: Any) -> Share:
 
 
 def read(step: dict[str, Any]) -> RolloutStep:
-    """One step. *step* has passed the schema."""
-    match step:
-        case {"batch": size}:
-            return BatchStep(size=share(size), repeat=step.get("repeat", False))
-        case {"scale": size}:
-            return ScaleStep(percent=_percent(size))
-        case {"shift": {"by": by, "every": every, **more}}:
-            return ShiftStep(percent=_percent(by), every=parse_duration(every), checks=_checks(more))
-        case {"shift": to}:
-            return ShiftStep(percent=_percent(to))
-        case {"check": checks}:
-            return CheckStep(checks=tuple(checks))
-        case {"retire": {"after": after, **more}}:
-            return RetireStep(after=parse_duration(after), checks=_checks(more))
-        case {"hold": {"for": length, **more}}:
-            return HoldStep(duration=parse_duration(length), checks=_checks(more))
+    """One step. *step* has passed the schema: it has one verb, and perhaps `repeat`."""
+    ((verb, value),) = ((key, value) for key, value in step.items() if key != "repeat")
+    more: dict[str, Any] = value if isinstance(value, dict) else {}
+    checks = tuple(more.get("checks", ()))
+    match verb:
+        case "batch":
+            return BatchStep(size=share(value), repeat=step.get("repeat", False))
+        case "scale":
+            return ScaleStep(percent=_percent(value))
+        case "shift" if more:
+            return ShiftStep(percent=_percent(more["by"]), every=parse_duration(more["every"]), checks=checks)
+        case "shift":
+            return ShiftStep(percent=_percent(value))
+        case "check":
+            return CheckStep(checks=tuple(value))
+        case "retire":
+            return RetireStep(after=parse_duration(more["after"]), checks=checks)
         case _:
-            return HoldStep(duration=parse_duration(step["hold"]))
+            return HoldStep(duration=parse_duration(more["for"] if more else value), checks=checks)
 
 
 def check_batches(steps: Sequence[RolloutStep], report: Report) -> None:
@@ -117,7 +118,3 @@ def _takes_all(step: BatchStep) -> bool:
 
 def _percent(text: str) -> int:
     return int(text.removesuffix("%"))
-
-
-def _checks(data: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(data.get("checks", ()))

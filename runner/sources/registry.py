@@ -5,15 +5,12 @@ Source: OCI distribution specification 1.1, "Pulling manifests"; "Token authenti
 """
 
 import hashlib
-import ipaddress
 import re
-import socket
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urljoin
 
-import urllib3
-
-from runner.errors import InvalidRevision, RevisionDoesNotExist, WorldError
+from runner.errors import RevisionDoesNotExist, WorldError
 from runner.model.value import from_json
 
 _KINDS = (
@@ -24,75 +21,61 @@ _KINDS = (
 )
 _LONGEST = 4 * 1024 * 1024  # bytes of an answer: what the specification wants registries to take at least
 _CHALLENGE = re.compile(r'(realm|service|scope)="([^"]*)"')
-_TIMEOUT = urllib3.Timeout(connect=5, read=20)
-_RETRIES = urllib3.Retry(total=3, connect=1, read=1, redirect=3, status=0, other=0, raise_on_redirect=True)
+_CONNECT, _TOTAL = 5.0, 20.0  # seconds of one request
+_MOST_REDIRECTS = 3
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 def digest(registry: str, path: str, tag: str) -> str:
     """The digest of the image, or list of images, that *tag* names now.
 
-    Raises `RevisionDoesNotExist`, `InvalidRevision` where no registry may be asked, `WorldError`.
+    Raises `RevisionDoesNotExist`, `UserError` where no registry may be, `WorldError`.
     """
-    with urllib3.PoolManager(timeout=_TIMEOUT, retries=_RETRIES) as http:
-        return _Registry(registry, path, http).digest(tag)
+    return _Repository(registry, path).digest(tag)
 
 
-class _Registry:
+class _Repository:
     """One repository of one registry."""
 
-    def __init__(self, registry: str, path: str, http: urllib3.PoolManager) -> None:
-        self._registry, self._path, self._http = registry, path, http
+    def __init__(self, registry: str, path: str) -> None:
+        self._registry, self._path = registry, path
         self._headers = {"Accept": ", ".join(_KINDS), "User-Agent": "penstock"}
+        self._scheme = "http" if _is_local(registry.partition(":")[0]) else "https"
 
     def digest(self, tag: str) -> str:
-        scheme = "http" if _is_local(self._registry.partition(":")[0]) else "https"
-        url = f"{scheme}://{self._registry}/v2/{self._path}/manifests/{tag}"
-        answer = self._ask("HEAD", url)
+        url = f"{self._scheme}://{self._registry}/v2/{self._path}/manifests/{tag}"
+        answer = self._ask("HEAD", url, self._headers)
         if answer.status == 401:
-            self._authenticate(answer.headers.get("WWW-Authenticate", ""), url)
-            answer = self._ask("HEAD", url)
+            self._authenticate(answer.headers.get("WWW-Authenticate", ""))
+            answer = self._ask("HEAD", url, self._headers)
         self._check(answer, tag)
         if found := answer.headers.get("Docker-Content-Digest"):
-            return str(found)
-        answer = self._ask("GET", url)  # the header is only recommended
+            return found
+        answer = self._ask("GET", url, self._headers)  # the header is only recommended
         self._check(answer, tag)
-        return f"sha256:{hashlib.sha256(answer.data).hexdigest()}"
+        self._json(answer)  # whole
+        return f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
 
-    def _ask(self, method: str, url: str) -> urllib3.BaseHTTPResponse:
-        """The answer, with its body read."""
-        _check_address(url)
-        try:
-            answer = self._http.request(method, url, headers=self._headers, preload_content=False)
-            body = answer.read(_LONGEST + 1, decode_content=True, cache_content=True)
-            answer.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise WorldError(f"the registry {self._registry} cannot be asked: {_reason(error)}") from error
-        if len(body) > _LONGEST:
-            raise WorldError(f"the registry {self._registry} answered with more than {_LONGEST:,} bytes")
-        return answer
-
-    def _authenticate(self, challenge: str, url: str) -> None:
+    def _authenticate(self, challenge: str) -> None:
         """Get the token that *challenge* speaks of. Without one the next answer says no."""
         if not challenge.lower().startswith("bearer "):
             return
         told = dict(_CHALLENGE.findall(challenge))
         wanted = {"scope": f"repository:{self._path}:pull", **told}
         realm = wanted.pop("realm", "")
-        if urlsplit(realm).scheme not in ("https", urlsplit(url).scheme):
-            raise WorldError(
-                f"the registry {self._registry} wants tokens to be asked for at {realm!r}", retryable=False
-            )
-        answer = self._ask("GET", f"{realm}{'&' if '?' in realm else '?'}{urlencode(wanted)}")
-        if answer.status != 200:
-            return
-        try:
-            said = from_json(answer.data, dict[str, Any])
-        except ValueError as error:
-            raise WorldError(f"{realm} gave no token for {self._registry}: {error}") from error
-        token = said.get("token") or said.get("access_token")
-        self._headers = {**self._headers, "Authorization": f"Bearer {token}"}
+        answer = self._ask(
+            "GET", f"{realm}{'&' if '?' in realm else '?'}{urlencode(wanted)}", {"User-Agent": "penstock"}
+        )
+        if answer.status == 200:
+            said = self._json(answer)
+            self._headers["Authorization"] = f"Bearer {said.get('token') or said.get('access_token')}"
 
-    def _check(self, answer: urllib3.BaseHTTPResponse, tag: str) -> None:
+    def _check(self, answer: _Answer, tag: str) -> None:
         image = f"{self._registry}/{self._path}:{tag}"
         if answer.status == 404:
             raise RevisionDoesNotExist(f"there is no image {image}; was it pushed?")
@@ -104,24 +87,60 @@ class _Registry:
         if answer.status != 200:
             raise WorldError(f"the registry {self._registry} answered with status {answer.status} for {image}")
 
+    def _json(self, answer: _Answer) -> dict[str, Any]:
+        try:
+            return from_json(answer.body, dict[str, Any])
+        except ValueError as error:
+            raise WorldError(
+                f"the registry {self._registry} answered with something else than JSON: {error}"
+            ) from error
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str]) -> _Answer:
+        """The answer, also where it is elsewhere: without the token there, which is for this registry."""
+        for _ in range(_MOST_REDIRECTS):
+            answer = self._ask_once(method, url, headers)
+            elsewhere = answer.headers.get("Location")
+            if answer.status not in (301, 302, 303, 307, 308) or not elsewhere:
+                return answer
+            url = urljoin(url, elsewhere)
+            headers = {key: value for key, value in headers.items() if key != "Authorization"}
+        raise WorldError(f"the registry {self._registry} sends from one address to the next, {_MOST_REDIRECTS} times")
+
+    def _ask_once(self, method: str, url: str, headers: Mapping[str, str]) -> _Answer:
+        from urllib3.exceptions import HTTPError
+        from urllib3.util import Timeout, parse_url
+
+        from runner.outgoing.connection import Limits, pool
+
+        try:
+            place = parse_url(url)
+            if place.scheme not in ("https", self._scheme) or not place.hostname:
+                raise WorldError(f"the registry {self._registry} sends to {url!r}, which cannot be trusted")
+            with pool(place, Limits(_CONNECT, _TOTAL)) as connections:
+                answer = connections.urlopen(
+                    method,
+                    place.request_uri,
+                    headers=headers,
+                    retries=False,
+                    redirect=False,
+                    timeout=Timeout(connect=_CONNECT, read=_TOTAL),
+                    preload_content=False,
+                )
+                body = answer.read(_LONGEST + 1)
+        except (HTTPError, OSError, UnicodeError) as error:
+            raise WorldError(f"the registry {self._registry} cannot be asked: {_reason(error)}") from error
+        if len(body) > _LONGEST:
+            raise WorldError(f"the registry {self._registry} answered with more than {_LONGEST:,} bytes")
+        return _Answer(answer.status, answer.headers, body)
+
 
 def _is_local(host: str) -> bool:
     """Registries of this machine speak plain HTTP, as Docker takes it."""
     return host == "localhost" or host.startswith("127.")
 
 
-def _check_address(url: str) -> None:
-    """Manifests name registries, and registries name other addresses: metadata services are none of theirs."""
-    host = urlsplit(url).hostname or ""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise WorldError(f"the address of the registry {host} cannot be found: {error}") from error
-    for *_, place in found:
-        if ipaddress.ip_address(str(place[0]).partition("%")[0]).is_link_local:
-            raise InvalidRevision(f"{host} has the address {place[0]}, where no registry may be")
-
-
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """urllib3 wraps what happened in what it did about it."""
-    return str(getattr(error, "reason", None) or error)
+    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        error = inner
+    return str(error) or type(error).__name__

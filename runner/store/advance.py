@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from runner.errors import HealthConstraintsInvalid, NoInstances
 from runner.model.appspec import AppSpec
 from runner.model.command import Outcome
-from runner.model.deployment import UNDER_WAY, DeploymentStatus, ErrorInformation, Options
+from runner.model.deployment import UNDER_WAY, Deployment, DeploymentStatus, ErrorInformation, Options
 from runner.model.manifest import GroupSettings, TriggerEvent
 from runner.model.revision import Bundle
 from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
@@ -36,6 +36,7 @@ from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
 from runner.plan.decide import Decision, TargetView, View, deadline, decide
 from runner.plan.lifecycle import Pipeline
 from runner.plan.targets import outdated
+from runner.plan.zones import zone_by_zone
 from runner.store import reading, walking
 from runner.store import tables as t
 from runner.store.acts import undoing
@@ -209,11 +210,12 @@ class _Reconciler:
         try:
             if deployment.options.update_outdated_instances_only:
                 hosts = outdated(hosts, known, deployment.group)
-            plan = compile_rollout(deployment.settings.rollout, len(hosts))
+            order, zones = self._order(deployment, hosts, known)
+            plan = compile_rollout(deployment.settings.rollout, len(hosts), zones)
         except (HealthConstraintsInvalid, NoInstances) as error:
             self._end(row.id, DeploymentStatus.FAILED, ErrorInformation(code=error.code, message=error.message))
             return
-        self.tx.execute(t.targets.insert(), self._target_rows(row, hosts, known))
+        self.tx.execute(t.targets.insert(), self._target_rows(row, hosts, order))
         self._set(
             row.id,
             status=IN_PROGRESS,
@@ -234,10 +236,19 @@ class _Reconciler:
         self.ledger.note(row.id, "deployment started", configuration=plan.configuration, targets=plan.total)
         post_about_deployment(self.tx, deployment, "DeploymentStart", self.now)
 
-    def _target_rows(self, row: Any, hosts: Sequence[Host], healths: Sequence[InstanceHealth]) -> list[dict[str, Any]]:
+    def _order(
+        self, deployment: Deployment, hosts: Sequence[Host], healths: Sequence[InstanceHealth]
+    ) -> tuple[list[InstanceHealth], list[int]]:
+        """The hosts in deployment order, and how many are in each zone. A rollback does not go zone by zone."""
         known = {health.target: health for health in healths}
+        zones = {host.name: host.zone for host in hosts}
+        order = deployment_order(known.get(name, InstanceHealth(target=name)) for name in zones)
+        if deployment.creator == "codeDeployRollback":
+            return order, []
+        return zone_by_zone(order, zones, deployment.settings.rollout)
+
+    def _target_rows(self, row: Any, hosts: Sequence[Host], order: Sequence[InstanceHealth]) -> list[dict[str, Any]]:
         by_name = {host.name: host for host in hosts}
-        ordered = deployment_order(known.get(name, InstanceHealth(target=name)) for name in by_name)
         return [
             {
                 "deployment_id": row.id,
@@ -248,7 +259,7 @@ class _Reconciler:
                 "status": TargetStatus.PENDING,
                 "event_status": EventStatus.PENDING,
             }
-            for position, health in enumerate(ordered)
+            for position, health in enumerate(order)
         ]
 
     # InProgress: lifecycle events run on targets, or acts on the one whose traffic moves.

@@ -1,5 +1,6 @@
 """The cloud that the tests of AWS share, and a moto as it comes, whose gaps are known."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,9 +26,14 @@ class PlainMoto:
         self.url = url
 
     def client(self, service: str) -> Any:
-        keys = {"aws_access_key_id": "test-key", "aws_secret_access_key": "test-secret", "region_name": "eu-west-1"}
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
-        return boto3.session.Session().client(service, endpoint_url=self.url, config=config, **keys)
+        return _client(self.url, service)
+
+
+@functools.cache
+def _client(url: str, service: str) -> Any:
+    config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
+    session = boto3.session.Session("test-key", "test-secret", region_name="eu-west-1")
+    return session.client(service, endpoint_url=url, config=config)
 
 
 @pytest.fixture

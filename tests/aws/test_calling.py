@@ -267,3 +267,9 @@ def test_no_region_no_credentials_and_no_aws_are_told_apart(script, monkeypatch,
     error = fails(calling(time), "list_functions", {})
     assert (error.code, error.retryable) == ("IAM_ROLE_MISSING", True)
     assert "AWS_ACCESS_KEY_ID" in error.message
+
+
+def test_the_role_of_a_group_is_not_assumed_where_the_configuration_says_so(script, time):
+    aws = Aws(AwsSettings(assume_service_roles=False), sleep=time.sleep, now=time.now)
+    aws.call(AS_DEPLOY, "lambda", "list_functions", {})
+    assert [(each.service, each.access_key) for each in script.asked] == [("lambda", "test-key")]

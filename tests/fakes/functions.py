@@ -1,4 +1,4 @@
-"""Lambda in memory, as `runner.aws.Aws` shows it: functions, versions, aliases, reads that lag, and anything that goes wrong.
+"""Lambda in memory, as `runner.aws.Aws` shows it: functions, versions, aliases, reads that lag, and what goes wrong.
 
 It has a clock of its own, which only waiting moves. The same contract suite runs on it and on the cloud of the rig
 (tests/contracts/test_functions_contract.py).
@@ -150,7 +150,9 @@ class FakeFunctions:
         found = self._found(self._functions, params)
         self._check_idle(found)
         if params.get("CodeSha256") not in (None, found["sha256"]):
-            raise refusal("InvalidParameterValueException", "CodeSHA256 is different from current CodeSHA256 in $LATEST")
+            raise refusal(
+                "InvalidParameterValueException", "CodeSHA256 is different from current CodeSHA256 in $LATEST"
+            )
         versions = found["versions"]
         if not versions or versions[-1]["CodeSha256"] != found["sha256"]:
             made = {"Version": str(len(versions) + 1), "CodeSha256": found["sha256"]}

@@ -10,7 +10,7 @@ from runner.render.manifest import read
 def test_every_mistake_of_every_file_is_reported_at_once_with_its_line():
     files = {
         "penstock.yaml": FULL.replace("minimum_healthy", "minimum_helthy").replace("main", "{{ brunch }}", 1),
-        "a/penstock.yaml": SMALL.replace("Server", "Lambda").replace("web", '"{{ comit.id }}"'),
+        "a/penstock.yaml": SMALL.replace("Server", "Lamda").replace("web", '"{{ comit.id }}"'),
         "b/penstock.yaml": "penstock: [",
         "c/penstock.yaml": "",
         "d/penstock.yaml": SMALL,
@@ -19,7 +19,7 @@ def test_every_mistake_of_every_file_is_reported_at_once_with_its_line():
     with pytest.raises(InvalidFiles) as caught:
         read(files, CONTEXT)
     assert [str(mistake) for mistake in caught.value.mistakes] == [
-        "a/penstock.yaml:3 platform: Lambda is not built yet in this version of Penstock",
+        'a/penstock.yaml:3 platform: expected Server, Lambda or ECS, not "Lamda"; did you mean Lambda?',
         "a/penstock.yaml:6 deployment_groups.production.targets.tags.app: comit is not defined; did you mean commit?",
         "b/penstock.yaml:1: not valid YAML: did not find expected node content",
         "c/penstock.yaml:1: is empty; a manifest begins with `penstock: v1`",
@@ -68,23 +68,23 @@ def test_every_mistake_of_every_file_is_reported_at_once_with_its_line():
         ),
         (
             "platform: Server",
-            "platform: Server\nchecks: {}",
-            "penstock.yaml:4 checks: is not built yet in this version of Penstock; leave it out",
+            "platform: Server\nchecks: {slow: {prometheus: up}}",
+            "penstock.yaml:4 checks.slow.prometheus: is not built yet in this version of Penstock; leave it out",
         ),
         (
             "platform: Server",
             "platform: server",
-            'penstock.yaml:3 platform: expected Server, not "server"; did you mean Server?',
+            'penstock.yaml:3 platform: expected Server, Lambda or ECS, not "server"; did you mean Server?',
         ),
         (
             "platform: Server",
-            "platform: Server\nrollback: {on: [alarm]}",
-            "penstock.yaml:4 rollback.on[0]: alarm is not built yet in this version of Penstock",
+            "platform: Server\nrollback: {on: [alarm], git: revert}",
+            "penstock.yaml:4 rollback.git: is not built yet in this version of Penstock; leave it out",
         ),
         (
             "platform: Server",
             "platform: Server\nrollback: {on: [failed]}",
-            'penstock.yaml:4 rollback.on[0]: expected failure or stop, not "failed"; did you mean failure?',
+            'penstock.yaml:4 rollback.on[0]: expected failure, alarm or stop, not "failed"; did you mean failure?',
         ),
         (
             "platform: Server",

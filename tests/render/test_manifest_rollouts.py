@@ -65,14 +65,18 @@ def test_a_rollout_is_read(rollout, expected):
             "{steps: [{batch: 0}]}",
             '.mine.steps[0].batch: expected a number of hosts, or a part of them from "1%" to "100%", not the number 0',
         ),
-        ("{steps: [{batch: 1, hold: 5m}]}", ".mine.steps[0]: expected one step, either {batch: ...} or {hold: ...}"),
+        (
+            "{steps: [{batch: 1, hold: 5m}]}",
+            ".mine.steps[0]: expected one step: {batch: ...}, {scale: ...}, "
+            "{shift: ...}, {hold: ...}, {check: ...} or {retire: ...}",
+        ),
         (
             "{steps: [{hold: 5m, repeat: true}]}",
             '.mine.steps[0]: batch is missing; expected a number of hosts, or a part of them from "1%" to "100%"',
         ),
         (
             "{steps: [{hold: {for: 5m, checks: [x]}}, {batch: 100%}]}",
-            ".mine.steps[0].hold.checks: is not built yet in this version of Penstock; leave it out",
+            ".mine.steps[0].hold.checks[0]: there is no check x",
         ),
         (
             "{steps: [{shift: 10%}]}",

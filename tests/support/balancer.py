@@ -164,7 +164,7 @@ class _Listener:
         assert task is not None
         self._clients.add(task)
         try:
-            while (request := await _read(reader)) is not None:
+            while (request := await read_message(reader)) is not None:
                 writer.write(await self._answer(request))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -246,7 +246,7 @@ def _is_like(seen: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(seen, pattern.replace("[", "[[]"))
 
 
-async def _read(reader: asyncio.StreamReader) -> Message | None:
+async def read_message(reader: asyncio.StreamReader) -> Message | None:
     """The next message; None when the other side has closed before it. Without a length, an answer lasts until the close."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -278,7 +278,7 @@ async def _ask(host: str, port: int, request: Message) -> Message:
     try:
         writer.write(request.sent(connection="close"))
         await writer.drain()
-        answer = await _read(reader)
+        answer = await read_message(reader)
     finally:
         writer.close()
         with contextlib.suppress(OSError):

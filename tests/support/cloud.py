@@ -64,6 +64,7 @@ class Cloud:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder
+        self._clients: dict[tuple[str, str], Any] = {}
 
     @property
     def environ(self) -> dict[str, str]:
@@ -81,9 +82,11 @@ class Cloud:
 
     def client(self, service: str, region: str = REGION) -> Any:
         """boto3's client of the tests themselves, which tries once."""
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=60, parameter_validation=True)
-        given = {"aws_access_key_id": TESTS_KEY, "aws_secret_access_key": SECRET, "region_name": region}
-        return boto3.session.Session().client(service, endpoint_url=self.url, config=config, **given)
+        if (service, region) not in self._clients:
+            config = Config(retries={"total_max_attempts": 1}, read_timeout=60, max_pool_connections=50)
+            session = boto3.session.Session(TESTS_KEY, SECRET, region_name=region)
+            self._clients[service, region] = session.client(service, endpoint_url=self.url, config=config)
+        return self._clients[service, region]
 
     # what was called
 
@@ -134,9 +137,7 @@ class Cloud:
 
     def limit(self, service: str, per_second: float, operation: str = "*") -> None:
         """Calls beyond so many a second are throttled, as AWS does; a burst of one second's calls is let through."""
-        self.ask(
-            "fail", service=service, operation=operation, times=None, per_second=per_second, **_throttled(service)
-        )
+        self.ask("fail", service=service, operation=operation, times=None, per_second=per_second, **_throttled(service))
 
     def deny(self, service: str, operation: str, *, resource: str = "*", times: int | None = None) -> None:
         """The client has no permission for it."""

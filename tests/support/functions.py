@@ -1,14 +1,13 @@
 """Lambda functions for tests: made from a few lines of Python, and they really run.
 
-    make_function(aws, "orders", greeting(1))                   # "1", the version; the alias is the test's affair
-    publish(aws, "orders", greeting(2))                         # "2"
-    aws.client("lambda").create_alias(FunctionName="orders", Name="live", FunctionVersion="1")
-    shares(aws, "orders", "live", 200)                          # Counter({"1": 200})
+make_function(aws, "orders", greeting(1))                   # "1", the version; the alias is the test's affair
+publish(aws, "orders", greeting(2))                         # "2"
+aws.client("lambda").create_alias(FunctionName="orders", Name="live", FunctionVersion="1")
+shares(aws, "orders", "live", 200)                          # Counter({"1": 200})
 """
 
 import io
 import json
-import threading
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
@@ -129,12 +128,10 @@ def invoke(aws: Cloud, name: str, qualifier: str, event: Any = None) -> dict[str
 
 def shares(aws: Cloud, name: str, qualifier: str, calls: int, at_once: int = 4) -> Counter[str]:
     """How many of so many invocations each version executed; a failed one counts as "failed"."""
-    local = threading.local()
+    client = aws.client("lambda")
 
     def call(_: int) -> str:
-        if not hasattr(local, "client"):
-            local.client = aws.client("lambda")
-        answer = local.client.invoke(FunctionName=name, Qualifier=qualifier, Payload=b"{}")
+        answer = client.invoke(FunctionName=name, Qualifier=qualifier, Payload=b"{}")
         body = json.loads(answer["Payload"].read())
         matches = not answer.get("FunctionError") and body["function_version"] == answer["ExecutedVersion"]
         return str(answer["ExecutedVersion"]) if matches else "failed"

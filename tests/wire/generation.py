@@ -72,6 +72,17 @@ SENSIBLE: Mapping[str, list[Any]] = {
             "triggerEvents": ["DeploymentStart"],
         }
     ],
+    "ECSService": [{"serviceName": "web", "clusterName": "main"}],
+    "TargetGroupPairInfo": [
+        {
+            "targetGroups": [{"name": "blue"}, {"name": "green"}],
+            "prodTrafficRoute": {"listenerArns": ["arn:aws:elasticloadbalancing:us-east-1:0:listener/app/web/1/2"]},
+        }
+    ],
+    "BlueGreenDeploymentConfiguration": [
+        {"deploymentReadyOption": {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": 5}},
+        {"terminateBlueInstancesOnDeploymentSuccess": {"action": "TERMINATE", "terminationWaitTimeInMinutes": 5}},
+    ],
     "Diagnostics": [{"Format": "JSON", "Payload": '{"error_code":0,"script_name":"","message":"Succeeded","log":""}'}],
 }
 """Structure -> whole values that also make sense; half of what is made up is one of these."""

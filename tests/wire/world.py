@@ -1,8 +1,9 @@
 """All operations of CodeDeploy's API on a real store that already holds something, behind a real socket.
 
 There are: the application `shop` that a manifest owns, with the groups `staging` and `production` and two rounds of
-deployments, of which one failed; the application `blog` made through the API, with the group `prod`; the on-premises
-instances `web-1` and `web-2`; the deployment configuration `careful`.
+deployments, of which one failed; the application `blog` made through the API, with the group `prod`; `functions` for Lambda
+with the group `live`, and `services` for ECS with the group `web`, a deployment of each; the on-premises instances `web-1`
+and `web-2`; the deployment configuration `careful`.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from typing import Any, NamedTuple
 
 from api_rig import Rig
 from botocore.exceptions import ClientError
-from store_cases import World
+from traffic_rig import TrafficWorld
+from traffic_shapes import ROLE, function_appspec, service_appspec, service_group
 from wire.generation import POOLS, Pools
 
 from runner.api.call import Operation
@@ -31,7 +33,7 @@ class Served(NamedTuple):
 
     rig: Rig
     operations: dict[str, Operation]
-    world: World
+    world: TrafficWorld
     pools: Pools
 
     def restore(self) -> None:
@@ -42,7 +44,7 @@ class Served(NamedTuple):
 
 @contextmanager
 def served(folder: Path) -> Iterator[Served]:
-    world = World(folder)
+    world = TrafficWorld(folder)
     try:
         world.push("1")
         world.settle()
@@ -65,6 +67,8 @@ def served(folder: Path) -> Iterator[Served]:
 def _furnish(rig: Rig) -> None:
     client = rig.client()
     blog = {"applicationName": "blog", "deploymentGroupName": "prod"}
+    functions = {"applicationName": "functions", "deploymentGroupName": "live"}
+    services = {"applicationName": "services", "deploymentGroupName": "web"}
     zipped = {"bucket": "bundles", "key": "shop.zip", "bundleType": "zip"}
     prod = [{"Key": "env", "Value": "prod"}]
     steps: list[tuple[Callable[..., object], dict[str, Any]]] = [
@@ -91,6 +95,12 @@ def _furnish(rig: Rig) -> None:
             },
         ),
         (client.create_deployment, {**blog, "revision": {"revisionType": "S3", "s3Location": zipped}}),
+        (client.create_application, {"applicationName": "functions", "computePlatform": "Lambda"}),
+        (client.create_deployment_group, {**functions, "serviceRoleArn": ROLE}),
+        (client.create_deployment, {**functions, "revision": function_appspec()}),
+        (client.create_application, {"applicationName": "services", "computePlatform": "ECS"}),
+        (client.create_deployment_group, {**services, **service_group(ready=60)}),
+        (client.create_deployment, {**services, "revision": service_appspec()}),
     ]
     for step, arguments in steps:
         try:
@@ -100,14 +110,14 @@ def _furnish(rig: Rig) -> None:
                 raise
 
 
-def _pools(world: World) -> Pools:
+def _pools(world: TrafficWorld) -> Pools:
     known = [each.id for each in world.store.deployments()]
     return {
         **POOLS,
-        "ApplicationName": ["shop", "blog", "blog", "new", "x" * 100],
-        "DeploymentConfigName": ["careful", "new", "CodeDeployDefault.OneAtATime"],
-        "DeploymentGroupName": ["production", "staging", "prod", "prod"],
+        "ApplicationName": ["shop", "blog", "blog", "functions", "services", "new", "x" * 100],
+        "DeploymentConfigName": ["careful", "new", "CodeDeployDefault.OneAtATime", "CodeDeployDefault.ECSAllAtOnce"],
+        "DeploymentGroupName": ["production", "staging", "prod", "prod", "live", "web"],
         "DeploymentId": [*known, "d-000000000"],
         "InstanceId": ["production-1", "staging-2", "web-1"],
-        "TargetId": ["production-1", "staging-2", "web-1"],
+        "TargetId": ["production-1", "staging-2", "web-1", "shop", "main:web"],
     }

@@ -37,11 +37,11 @@ class Caller(Protocol):
 
 
 class ActFailed(Exception):
-    """An act ends badly. *code*: CodeDeploy's. *message*: for an engineer. *unsure*: its change may have been made."""
+    """An act ends badly. *code*: CodeDeploy's. *message*: for an engineer."""
 
-    def __init__(self, code: str, message: str, *, unsure: bool = False) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
-        self.code, self.unsure = code, unsure
+        self.code = code
 
 
 class Lambda:
@@ -50,7 +50,6 @@ class Lambda:
     def __init__(self, aws: Caller, place: AwsPlace, pace: Pace, report: Report) -> None:
         self._aws, self.place, self.pace, self._report = aws, place, pace, report
         self._end = pace.clock() + pace.limit
-        self.has_repeated = False  # a call that may have been carried out before
 
     @property
     def is_late(self) -> bool:
@@ -82,7 +81,6 @@ class Lambda:
             except AwsError as error:
                 if not error.retryable or self.is_late:
                     raise
-                self.has_repeated = True
                 self.tell(f"{error.message}. Trying again in {wait:g} s.")
             await self.pause(wait)
             wait = min(wait * 2, _LONGEST_PAUSE)

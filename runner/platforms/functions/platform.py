@@ -35,9 +35,8 @@ class FunctionPlatform:
         try:
             return Outcome(succeeded=True, state=await _do(task, state, aws))
         except ActFailed as failure:
-            unsure = task.act.weight if failure.unsure else state.attempted
             diagnostics = Diagnostics(error_code="UnknownError", message=str(failure))
-            left = _with(state, attempted=unsure)
+            left = _with(state, attempted=task.act.weight)  # also before a crash, so nobody can say that it was not
             return Outcome(succeeded=False, diagnostics=diagnostics, code=failure.code, state=left)
 
     async def close(self) -> None:
@@ -78,7 +77,7 @@ async def _shift(weight: int, state: LambdaState, aws: Lambda) -> LambdaState:
 async def _restore(undone: LambdaState, state: LambdaState, aws: Lambda) -> LambdaState:
     wanted = Split(undone.current_version)
     if left_by(undone) == {wanted}:
-        aws.tell("The deployment that is rolled back has recorded no move of traffic: there is nothing to undo.")
+        aws.tell("The deployment that is rolled back has moved no traffic: there is nothing to undo.")
         return _with(state, weight=ALL)
     revision_id = await _move(aws, undone, wanted)
     return _with(state, weight=ALL, revision_id=revision_id)

@@ -17,7 +17,6 @@ class Mover:
         self._aws, self._function, self._alias = aws, function, alias
         self._wanted, self._ours = wanted, ours | {wanted}
         self._names = {"FunctionName": function, "Name": alias}
-        self._unsure = False
 
     async def move(self, revision_id: str | None) -> Alias:
         """Replace what has *revision_id*, or what we wrote after it. None: whatever is ours.
@@ -37,7 +36,6 @@ class Mover:
         try:
             answer = await self._aws.call("update_alias", **self._names, **self._wanted.request, RevisionId=token)
         except AwsError as error:
-            self._unsure = self._unsure or error.retryable or error.aws_code == PRECONDITION
             if error.aws_code != PRECONDITION:
                 raise
             if self._aws.is_late:
@@ -67,15 +65,13 @@ class Mover:
             f"{self._where} was changed by somebody else during this deployment: it should send its requests to "
             f"{expected}, and sends them to {found.split}. It was left as it is. Find out who changed it (CloudTrail, "
             f"UpdateAlias), give it the one version that should serve: {self._reset()}, and deploy again.",
-            unsure=self._aws.has_repeated,
         )
 
     def _refused(self, error: AwsError) -> ActFailed:
-        unsure = self._unsure or self._aws.has_repeated
         if error.aws_code in (NOT_FOUND, INVALID):
             message = f"{error.message}. {self._where} was to send its requests to {self._wanted}."
-            return ActFailed("INVALID_LAMBDA_CONFIGURATION", message, unsure=unsure)
-        return ActFailed(error.code, error.message, unsure=unsure)
+            return ActFailed("INVALID_LAMBDA_CONFIGURATION", message)
+        return ActFailed(error.code, error.message)
 
     def _reset(self) -> str:
         return reset(self._aws.place, self._function, self._alias)

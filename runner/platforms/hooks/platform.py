@@ -3,22 +3,19 @@
 Source: CodeDeploy user guide, "AppSpec 'hooks' section" for Lambda and for ECS.
 """
 
-import datetime as dt
-
 from runner.model.command import Outcome
 from runner.model.program import TargetState, Task, TrafficJob
 from runner.model.services import EcsSpec
 from runner.platforms.hooks import words
 from runner.platforms.hooks.answers import Answers
 from runner.platforms.hooks.invocation import Caller
-from runner.platforms.hooks.run import Run
+from runner.platforms.hooks.run import Means, Run
 from runner.ports import Clock, Report, TrafficPlatform
 from runner.ports.hooks import HookStore
 
 EVENTS = frozenset(
     {"BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"}
 )
-LIMIT = dt.timedelta(hours=1)  # for an answer, since the invocation
 
 
 class WithHooks:
@@ -28,9 +25,9 @@ class WithHooks:
     """
 
     def __init__(self, platform: TrafficPlatform, hooks: HookStore, aws: Caller, clock: Clock, serves: bool) -> None:
-        self._platform, self._hooks, self._aws = platform, hooks, aws
-        self._clock, self._serves = clock, serves
+        self._platform, self._serves = platform, serves
         self._answers = Answers(hooks, clock)
+        self._means = Means(hooks, self._answers, aws, clock)
 
     def inspect(self, job: TrafficJob) -> tuple[str, TargetState]:
         return self._platform.inspect(job)
@@ -46,7 +43,7 @@ class WithHooks:
             return Outcome(succeeded=True)
         if not self._serves:
             return words.not_served(task, function)
-        return await Run(self._hooks, self._answers, self._aws, self._clock, LIMIT, task, function, report).outcome()
+        return await Run(self._means, task, function, report).outcome()
 
     async def close(self) -> None:
         await self._answers.close()

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 from collections import deque
 from functools import partial
+from typing import NamedTuple
 
 from runner.aws import AwsError
 from runner.model.command import Outcome
@@ -15,23 +16,25 @@ from runner.ports import Clock, Report
 from runner.ports.hooks import HookExecution, HookStore
 from runner.threads import in_thread
 
+LIMIT = dt.timedelta(hours=1)  # for an answer, since the invocation
 _LOG_AFTERWARDS = 2.0  # seconds in which a function that has answered may return, for the sake of its log
 _KEPT = 20  # lines of it in the diagnostics of a failure
 
 
+class Means(NamedTuple):
+    """What all runs share."""
+
+    hooks: HookStore
+    answers: Answers
+    aws: Caller
+    clock: Clock
+
+
 class Run:
-    def __init__(
-        self,
-        hooks: HookStore,
-        answers: Answers,
-        aws: Caller,
-        clock: Clock,
-        limit: dt.timedelta,
-        task: Task,
-        function: str,
-        report: Report,
-    ) -> None:
-        self._hooks, self._answers, self._aws, self._clock, self._limit = hooks, answers, aws, clock, limit
+    """*function* is the hook of *task*."""
+
+    def __init__(self, means: Means, task: Task, function: str, report: Report) -> None:
+        self._hooks, self._answers, self._aws, self._clock = means
         self._task, self._function, self._report = task, function, report
         self._said: deque[str] = deque(maxlen=_KEPT)
 
@@ -41,7 +44,7 @@ class Run:
             return self._ended(execution, None)
         began = self._clock()
         mine = execution.invoked_at is None and await in_thread(partial(self._hooks.mark_invoked, execution.id, began))
-        until = (execution.invoked_at or began) + self._limit
+        until = (execution.invoked_at or began) + LIMIT
         self._tell(words.invoked(self._function, until) if mine else words.invoked_before(self._function, until))
         waiting = asyncio.create_task(self._answers.wait(execution.id, until))
         running = asyncio.create_task(self._invoke(execution)) if mine else None

@@ -11,7 +11,7 @@ from runner.platforms.services import listeners, target_groups
 from runner.platforms.services.actions import Actions, describe, group_name, receives, shares
 from runner.platforms.services.calls import Calls
 from runner.platforms.services.installing import is_on
-from runner.platforms.services.routes import is_rule, named
+from runner.platforms.services.routes import balancer_of, is_classic, is_rule, named
 from runner.platforms.services.service import Shown
 
 _BALANCER = "ELASTIC_LOAD_BALANCING_INVALID"
@@ -30,14 +30,13 @@ def found_entrances(
     pairs = tuple(_pair(route, primary, groups) for route in spec.routes)
     for name, group in groups.items():
         _check_group(name, group, network_mode)
-    before: dict[str, Actions] = {}
+    for route, (blue, _) in zip(spec.routes, pairs, strict=True):
+        _check_balancers(route, next(each for each in groups.values() if each["TargetGroupArn"] == blue))
     now = listeners.read(calls, named(spec.routes))
+    before: dict[str, Actions] = {}
     for route, (blue, green) in zip(spec.routes, pairs, strict=True):
-        balancers = set(next(each for each in groups.values() if each["TargetGroupArn"] == blue)["LoadBalancerArns"])
         for arn, is_test in ((route.listener, False), (route.test_listener, True)):
-            if arn is not None:
-                _check_balancer(arn, balancers, blue)
-                before |= _entrance(calls, arn, now, blue, green, is_test)
+            before |= _entrance(calls, arn, now, blue, green, is_test) if arn is not None else {}
     return before, pairs
 
 
@@ -69,14 +68,13 @@ def _check_group(name: str, group: target_groups.Group, network_mode: str) -> No
         )
 
 
-def _check_balancer(arn: str, balancers: set[str], blue: str) -> None:
-    """One load balancer for a route: that of its listeners."""
-    kind = next((part for part in ("/app/", "/net/") if part in arn), None)
-    if kind is None:
-        raise Refused(_BALANCER, f"{arn} is no listener or rule of an application or network load balancer")
-    own = "/".join(arn.split("/")[1:4])
-    if not any(each.endswith(f"loadbalancer/{own}") for each in balancers):
-        raise Refused(_BALANCER, f"target group {group_name(blue)} is not behind the load balancer of {arn}")
+def _check_balancers(route: Route, blue: target_groups.Group) -> None:
+    """One load balancer for a route, an application or a network one: that of its listeners."""
+    for arn in named((route,)):
+        if is_classic(arn):
+            raise Refused(_BALANCER, f"{arn} is no listener or rule of an application or network load balancer")
+        if balancer_of(arn) not in blue["LoadBalancerArns"]:
+            raise Refused(_BALANCER, f"target group {blue['TargetGroupName']} is not behind the load balancer of {arn}")
 
 
 def _entrance(

@@ -2,21 +2,29 @@
 
 from collections.abc import Iterable
 
+from runner.aws import AwsError
+from runner.errors import Refused
 from runner.platforms.services.actions import Actions, sendable
 from runner.platforms.services.calls import Calls
 from runner.platforms.services.routes import is_network, is_rule
 
 
 def read(calls: Calls, arns: Iterable[str]) -> dict[str, Actions]:
-    """What each listener (by default) and each rule does now."""
+    """What each listener (by default) and each rule does now. Raises `Refused` when one is gone; AWS does not say which."""
     wanted = list(dict.fromkeys(arns))
     found: dict[str, Actions] = {}
-    if listeners := [arn for arn in wanted if not is_rule(arn)]:
-        for each in calls.elb("describe_listeners", ListenerArns=listeners)["Listeners"]:
-            found[each["ListenerArn"]] = each["DefaultActions"]
-    if rules := [arn for arn in wanted if is_rule(arn)]:
-        for each in calls.elb("describe_rules", RuleArns=rules)["Rules"]:
-            found[each["RuleArn"]] = each["Actions"]
+    try:
+        if listeners := [arn for arn in wanted if not is_rule(arn)]:
+            for each in calls.elb("describe_listeners", ListenerArns=listeners)["Listeners"]:
+                found[each["ListenerArn"]] = each["DefaultActions"]
+        if rules := [arn for arn in wanted if is_rule(arn)]:
+            for each in calls.elb("describe_rules", RuleArns=rules)["Rules"]:
+                found[each["RuleArn"]] = each["Actions"]
+    except AwsError as error:
+        if error.aws_code not in ("ListenerNotFound", "RuleNotFound"):
+            raise
+        which = " or ".join(wanted)
+        raise Refused("CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", f"there is no {which} ({error.message})") from error
     return {arn: found[arn] for arn in wanted if arn in found}
 
 

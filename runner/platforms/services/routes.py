@@ -58,6 +58,19 @@ def is_network(arn: str) -> bool:
     return "/net/" in arn
 
 
+def is_classic(arn: str) -> bool:
+    """Whether *arn* is anything else than a listener or rule of an application or network load balancer."""
+    return not any(
+        f":{kind}/{balancer}/" in arn for kind in ("listener", "listener-rule") for balancer in ("app", "net")
+    )
+
+
+def balancer_of(arn: str) -> str:
+    """ARN of the load balancer of a listener or rule."""
+    start, _, rest = arn.partition(":listener-rule/" if is_rule(arn) else ":listener/")
+    return f"{start}:loadbalancer/{'/'.join(rest.split('/')[:3])}"
+
+
 def listener_of(rule: str) -> str:
     """ARN of the listener that the rule belongs to."""
     return rule.replace(":listener-rule/", ":listener/").rpartition("/")[0]

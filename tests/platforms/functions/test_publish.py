@@ -59,9 +59,7 @@ def _source() -> dict[str, str]:
 
 @pytest.mark.parametrize("lag", [0.0, 3.0])
 @pytest.mark.parametrize("died_after", range(1, 6))
-async def test_a_crash_after_any_call_makes_no_second_version(
-    aws: FakeFunctions, died_after: int, lag: float
-) -> None:
+async def test_a_crash_after_any_call_makes_no_second_version(aws: FakeFunctions, died_after: int, lag: float) -> None:
     aws.takes_code_for, aws.lag = 1.0, lag
     made, calls = begin(aws), 0
 

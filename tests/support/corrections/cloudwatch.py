@@ -77,6 +77,8 @@ def _evaluate(alarm: models.Alarm, data: list[Any]) -> None:
         if _is_watched(alarm, each):
             periods[int(each.timestamp.timestamp() // int(alarm.period))].append(each.value)
     newest = sorted(periods)[-int(alarm.evaluation_periods) :]
+    if not newest:
+        return
     breaching = sum(breaches(statistic(periods[each]), float(alarm.threshold)) for each in newest)
     state = "ALARM" if breaching >= int(alarm.datapoints_to_alarm or alarm.evaluation_periods) else "OK"
     if state != alarm.state_value:

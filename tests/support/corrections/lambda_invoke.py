@@ -56,10 +56,10 @@ def _invoke(self: Any) -> tuple[int, dict[str, str], bytes]:
     kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
     headers = {"X-Amz-Executed-Version": str(found.version)}
     if kind == "DryRun":
-        return 204, headers, b""
+        return 204, {**headers, "status": "204"}, b""
     if kind == "Event":
         threading.Thread(target=_run_unwatched, args=(function, payload), daemon=True).start()
-        return 202, headers, b""
+        return 202, {**headers, "status": "202"}, b""
     result = _pool.invoke(function, payload)
     headers["Content-Type"] = "application/json"
     if result.error:
