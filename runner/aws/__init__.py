@@ -92,16 +92,35 @@ class Aws:
             self._accounts[place] = str(self.call(place, "sts", "get_caller_identity", {})["Account"])
         return self._accounts[place]
 
+    def region(self, place: AwsPlace) -> str:
+        """The region of *place*: its own, or the one that boto3 finds. Raises `AwsError`. Asks nobody."""
+        call = Call(self.acting(place), "sts", "get_caller_identity", {})
+        made = self._made(call, 30.0)
+        if isinstance(made, Trouble):
+            raise made.error
+        return str(made.meta.region_name)
+
     def acting(self, place: AwsPlace) -> AwsPlace:
         """*place* as it is worked on: without its role where the configuration says that roles are not assumed."""
         return place if self.settings.assume_service_roles else AwsPlace(region=place.region)
+
+    def _made(self, call: Call, timeout: float) -> Any | Trouble:
+        """The client for *call*."""
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            return self._clients.client(call.place, call.service, timeout)
+        except (BotoCoreError, ValueError) as error:
+            return translating.of_silence(call, error).because(error)
 
     def _attempt(self, call: Call, timeout: float) -> dict[str, Any] | Trouble:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
+        client = self._made(call, timeout)
+        if isinstance(client, Trouble):
+            return client
         try:
-            client = self._clients.client(call.place, call.service, timeout)
             answer: dict[str, Any] = getattr(client, call.operation)(**call.params)
             return {key: _whole(value) for key, value in answer.items()}
         except ClientError as error:

@@ -4,6 +4,7 @@ Anonymous, with the token that a registry hands out to anybody. Over TLS, but fo
 Source: OCI distribution specification 1.1, "Pulling manifests"; "Token authentication" of the Distribution project.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
@@ -126,7 +127,8 @@ class _Repository:
                     timeout=Timeout(connect=_CONNECT, read=_TOTAL),
                     preload_content=False,
                 )
-                body = answer.read(_LONGEST + 1)
+                with contextlib.closing(answer):
+                    body = answer.read(_LONGEST + 1)
         except (HTTPError, OSError, UnicodeError) as error:
             raise WorldError(f"the registry {self._registry} cannot be asked: {_reason(error)}") from error
         if len(body) > _LONGEST:

@@ -5,7 +5,7 @@ Heavy libraries are imported by the properties that need them, so that a verb pa
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -13,22 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from runner import config as configuration
 from runner.config import Config, Listening, RepositoryConfig, Tls
-from runner.model.manifest import GroupSettings
 from runner.model.status import RepositoryState
 from runner.model.target import Host, HostKey
-from runner.model.work import PreparationFailed, Prepare, Prepared, PreparedTraffic
 from runner.plan.lifecycle import server_in_place
+from runner.wiring.drive import Drive
 from runner.wiring.places import config_file, now, state_folder
 from runner.wiring.stopping import cancelled, told_to_stop
 
 if TYPE_CHECKING:
     from runner.aws import Aws
-    from runner.execute.driver import Driver
     from runner.flow import Flow
     from runner.model.command import Job
     from runner.model.explanation import Explanation
     from runner.notify.outbox import Outbox
-    from runner.ports import Platform, TrafficPlatform
     from runner.service import Service
     from runner.sources.all import AllSources
     from runner.store.logs import LogFiles
@@ -127,11 +124,11 @@ class Runner:
 
         Must be called inside `driving`.
         """
-        outbox = self._outbox()
-        driver = self._driver(outbox.wake)
+        drive = Drive(self)
+        driver, outbox = drive.driver, drive.outbox
         with told_to_stop(driver.drain):
             driving = asyncio.create_task(driver.run())
-            posting = asyncio.create_task(outbox.run())
+            beside = [asyncio.create_task(each) for each in (outbox.run(), drive.watch.run())]
             enough = False
             try:
                 while not driving.done() and not enough:
@@ -140,7 +137,7 @@ class Runner:
                 driver.drain()
                 await driving
             finally:
-                await cancelled(posting)
+                await cancelled(*beside)
             if enough:
                 await self._deliver_the_rest(outbox)
         return enough
@@ -170,7 +167,7 @@ class Runner:
         (None without one) once it accepts connections.
         """
         await asyncio.to_thread(self.logs.sweep, self.store.known)
-        outbox, door = self._outbox(), None
+        door = None
         address = listen or self.config.listen
         if address:
             from runner.wiring.front_door import FrontDoor
@@ -182,7 +179,8 @@ class Runner:
                 max_connections=self.config.max_connections,
             )
             door = FrontDoor(self.config, listening, self.folder, self.store, self.service, now)
-        driver = self._driver(outbox.wake, door.agents if door else None)
+        drive = Drive(self, door.agents if door else None)
+        driver = drive.driver
 
         def drain() -> None:
             driver.drain()
@@ -195,7 +193,7 @@ class Runner:
                 background += await door.open(self._health, ready)
             else:
                 ready(None)
-            work = (outbox.run(), self.flow.run(driver.wake), *self._watchers())
+            work = (drive.outbox.run(), drive.watch.run(), self.flow.run(driver.wake), *self._watchers())
             background += [asyncio.create_task(each) for each in work]
             with told_to_stop(drain):
                 driving = asyncio.create_task(driver.run())
@@ -238,51 +236,6 @@ class Runner:
         if local := [each for each in watched if each[0].watch == "files"]:
             watcher = FileWatcher(local, clock=now, tell=self.store.repository_went)
             yield watcher.run(lambda name, heads: self.flow.observe(name, heads, "files"))
-
-    def _driver(self, recorded: Callable[[], None], agents: "Platform | None" = None) -> "Driver":
-        from runner.execute.driver import Driver
-        from runner.execute.prepare import prepare
-        from runner.execute.prepare_traffic import prepare_traffic
-        from runner.platforms.by_transport import ByTransport, check_reach
-        from runner.platforms.server.platform import ServerPlatform
-        from runner.traffic.haproxy import Haproxy
-        from runner.traffic.platform import WithTraffic
-
-        def check(hosts: Sequence[Host], settings: GroupSettings) -> None:
-            check_reach(hosts, serves_agents=agents is not None)
-            if settings.load_balancer is not None:  # in a thread, so in a loop of its own
-                asyncio.run(Haproxy(self.config.load_balancers).check(hosts, settings.load_balancer))
-
-        def prepared(action: Prepare) -> Prepared | PreparedTraffic | PreparationFailed:
-            if action.deployment.settings.platform != "Server":
-                return prepare_traffic(action, self.sources, traffic)
-            done = prepare(action.deployment, self.sources, self.hosts, check)
-            self.sources.prune(self.config.keep_bundles, self.store.bundles_in_use())
-            return done
-
-        hosts = ByTransport(ServerPlatform(settings=self.config.executor), agents)
-        platform = WithTraffic(hosts, Haproxy(self.config.load_balancers))
-        traffic = self._traffic(serves=agents is not None)
-        return Driver(self.store, platform, traffic, prepared, self.logs, now, recorded)
-
-    def _traffic(self, *, serves: bool) -> "TrafficPlatform":
-        """*serves*: the functions of hooks can call back."""
-        from runner.platforms.by_spec import BySpec
-        from runner.platforms.functions import FunctionPlatform
-        from runner.platforms.hooks import WithHooks
-        from runner.platforms.services import ServicePlatform
-
-        platform = BySpec(FunctionPlatform(self.aws), ServicePlatform(self.aws))
-        return WithHooks(platform, self.store.hooks, self.aws, now, serves=serves)
-
-    def _outbox(self) -> "Outbox":
-        from runner.notify.outbox import Outbox
-        from runner.notify.router import Router
-        from runner.notify.sns import Sns
-        from runner.notify.webhook import Webhook
-
-        webhooks = {f"webhook:{each.name}": Webhook(each, clock=now) for each in self.config.notifiers}
-        return Outbox(self.store.outbox, Router({"sns": Sns(), **webhooks}), clock=now)
 
     def _health(self) -> dict[str, Any]:
         state = self.store.state()

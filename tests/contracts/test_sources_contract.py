@@ -15,7 +15,14 @@ from gitserver import Origin
 
 from runner.config import RepositoryConfig
 from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError
-from runner.model.revision import GitHubRevision, GitRevision, S3Location, S3Revision
+from runner.model.revision import (
+    AppSpecRevision,
+    GitHubRevision,
+    GitRevision,
+    ImageRevision,
+    S3Location,
+    S3Revision,
+)
 from runner.ports import Sources
 from runner.sources.all import AllSources
 
@@ -34,6 +41,10 @@ class World(ABC):
     def upload(self, files: Mapping[str, bytes], *, versioned: bool = False) -> str: ...
 
     @abstractmethod
+    def upload_document(self, text: bytes) -> None:
+        """As `appspec.yaml`."""
+
+    @abstractmethod
     def lose_repository(self) -> None: ...
 
 
@@ -48,6 +59,9 @@ class FakeWorld(World):
 
     def upload(self, files: Mapping[str, bytes], *, versioned: bool = False) -> str:
         return self.fake.put(BUCKET, KEY, files, versioned=versioned)
+
+    def upload_document(self, text: bytes) -> None:
+        self.fake.put(BUCKET, "appspec.yaml", {"appspec.yaml": text})
 
     def lose_repository(self) -> None:
         from runner.errors import WorldError
@@ -73,6 +87,9 @@ class RealWorld(World):
             self.client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration=enabled)
         etag: str = self.client.put_object(Bucket=BUCKET, Key=KEY, Body=tgz_of(files))["ETag"]
         return etag.strip('"')
+
+    def upload_document(self, text: bytes) -> None:
+        self.client.put_object(Bucket=BUCKET, Key="appspec.yaml", Body=text)
 
     def lose_repository(self) -> None:
         self.origin.path.rename(self.origin.path.with_name("moved"))
@@ -209,3 +226,51 @@ def test_a_single_top_folder_with_the_appspec_is_looked_through(world: World) ->
     world.upload({f"shop-1.2/{name}": content for name, content in APPSPEC.items()})
     bundle = world.sources.fetch(world.sources.resolve(at(), None))
     assert world.sources.read(bundle, "appspec.yml") == APPSPEC["appspec.yml"]
+
+
+def test_an_appspec_is_its_own_document(world: World) -> None:
+    revision = AppSpecRevision(content="version: 0.0", sha256="0" * 64)
+    assert world.sources.document(revision, "ignored") == ("AppSpecContent", b"version: 0.0")
+
+
+def test_a_document_of_a_commit_is_read_below_the_applications_root_and_needs_no_repository_afterwards(
+    world: World,
+) -> None:
+    commit_id = world.push({"api/ecs/task.json": b"{}", "ecs/task.json": b"[]"})
+    revision = GitRevision(repository="shop", commit_id=commit_id, root="api")
+    image = ImageRevision(
+        repository="r/api", tag="1", digest=f"sha256:{'0' * 64}", commit_id=commit_id, git="shop", root="api"
+    )
+    assert world.sources.document(revision, "ecs/task.json") == ("ecs/task.json", b"{}")
+    world.lose_repository()
+    assert world.sources.document(revision, "ecs/task.json") == ("ecs/task.json", b"{}")
+    assert world.sources.document(image, "ecs/task.json") == ("ecs/task.json", b"{}")
+
+
+def test_a_document_that_the_commit_does_not_hold_is_refused(world: World) -> None:
+    revision = GitRevision(repository="shop", commit_id=world.push(APPSPEC))
+    with pytest.raises(InvalidRevision, match=r"holds no file ecs/task\.json"):
+        world.sources.document(revision, "ecs/task.json")
+
+
+def test_a_document_in_s3_is_the_object_that_was_pinned(world: World) -> None:
+    world.upload_document(b"version: 0.0\n")
+    named = S3Revision(bucket=BUCKET, key="appspec.yaml", bundle_type="YAML")
+    pinned = world.sources.pin(named)
+    assert world.sources.document(pinned, "ignored") == ("appspec.yaml", b"version: 0.0\n")
+    world.upload_document(b"version: 0.1\n")
+    assert world.sources.document(named, "ignored") == ("appspec.yaml", b"version: 0.1\n")
+
+
+def test_a_document_in_s3_that_changed_before_it_was_read_is_refused(world: World) -> None:
+    world.upload_document(b"version: 0.0\n")
+    pinned = world.sources.pin(S3Revision(bucket=BUCKET, key="appspec.yaml", bundle_type="YAML"))
+    world.upload_document(b"version: 0.1\n")
+    with pytest.raises(InvalidRevision, match="expected ETag"):
+        world.sources.document(pinned, "ignored")
+
+
+def test_an_archive_is_no_document(world: World) -> None:
+    world.upload(APPSPEC)
+    with pytest.raises(InvalidRevision, match="archive"):
+        world.sources.document(S3Revision(bucket=BUCKET, key=KEY, bundle_type="tgz"), "appspec.yml")

@@ -290,7 +290,7 @@ async def test_an_alarm_stops_a_deployment_and_rolls_it_back_only_where_that_was
         async with world.driven():
             await world.holds(made)
             alarm = ErrorInformation(code="ALARM_ACTIVE", message="errors is in state ALARM")
-            world.store.watched.failed(made, alarm, world.time)
+            world.store.watch.failed(made, alarm, world.time)
             ended = await world.ends(made)
             assert (ended.status, ended.error) == (DeploymentStatus.STOPPED, alarm)
             assert (ended.rollback is not None) is rolled_back

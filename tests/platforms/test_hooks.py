@@ -16,6 +16,7 @@ from store_cases import T0, World
 from waiting import until
 
 from runner.aws import AwsError
+from runner.errors import WorldError
 from runner.model.aws import AwsPlace
 from runner.model.command import Outcome
 from runner.model.functions import LambdaState
@@ -83,7 +84,9 @@ class Rig:
         return WithHooks(self.inner, self.store, self.aws, lambda: self.now, serves)
 
     def task(self, event: str = EVENT, attempt: int = 1, **changes: Any) -> Task:
-        asked = job(**{"spec": SPEC.__class__(**_fields(hooks={EVENT: "check"})), "deployment_id": self.deployment, **changes})
+        asked = job(
+            **{"spec": SPEC.__class__(**_fields(hooks={EVENT: "check"})), "deployment_id": self.deployment, **changes}
+        )
         return Task(job=asked, target="resize", act=Act(event=event), attempt=attempt, state=STATE)
 
     def begin(self, **changes: Any) -> "asyncio.Task[Outcome]":
@@ -223,7 +226,10 @@ async def test_without_an_answer_it_fails_after_an_hour_and_no_second_earlier(ri
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (refusal("CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", aws_code="ResourceNotFoundException"), "HOOK_EXECUTION_FAILURE"),
+        (
+            refusal("CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", aws_code="ResourceNotFoundException"),
+            "HOOK_EXECUTION_FAILURE",
+        ),
         (refusal("IAM_ROLE_PERMISSIONS", aws_code="AccessDeniedException"), "IAM_ROLE_PERMISSIONS"),
         (refusal("IAM_ROLE_MISSING"), "IAM_ROLE_MISSING"),
     ],
@@ -252,9 +258,7 @@ async def test_an_invocation_without_an_answer_is_not_repeated_but_waited_for(ri
     assert len(rig.aws.invoked) == 1
 
 
-async def test_a_throttled_invocation_has_not_run_and_is_tried_again(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_throttled_invocation_has_not_run_and_is_tried_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.platforms.hooks.invocation._PAUSE", 0.01)
     turns = iter([True, True, False])
 
@@ -326,8 +330,6 @@ async def test_many_that_wait_cost_one_look_at_a_time(rig: Rig, monkeypatch: pyt
 async def test_a_store_that_cannot_be_read_for_a_while_loses_no_answer(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner.errors import WorldError
-
     look, broken = rig.store.look, threading.Event()
 
     def failing(ids: Any) -> Any:
@@ -336,7 +338,16 @@ async def test_a_store_that_cannot_be_read_for_a_while_loses_no_answer(
             raise WorldError("the disk is full")
         return look(ids)
 
+    begin, full = rig.store.begin, iter([True, False])
+
+    def beginning(*given: Any) -> Any:
+        if next(full):
+            raise WorldError("the disk is full")
+        return begin(*given)
+
     monkeypatch.setattr(rig.store, "look", failing)
+    monkeypatch.setattr(rig.store, "begin", beginning)
+    monkeypatch.setattr("runner.platforms.hooks.run._STORE_AGAIN", 0.01)
     running = rig.begin()
     await until(broken.is_set)
     rig.answer(rig.payload())

@@ -66,7 +66,7 @@ def test_a_registry_that_wants_a_token_is_asked_with_the_one_that_it_gives(sourc
         assert registry.tokens is not None
         assert registry.tokens.asked == [{"scope": ["repository:shop/api:pull"], "service": ["tests"]}]
         registry.push("shop/secret", "1.0")
-        with pytest.raises(WorldError, match="access to .*/shop/secret:1.0 was denied"):
+        with pytest.raises(WorldError, match=r"access to .*/shop/secret:1\.0 was denied"):
             resolved(sources, f"{registry.address}/shop/secret", "1.0")
 
 
@@ -225,5 +225,5 @@ def test_an_answer_that_makes_no_sense_is_the_registrys_failure(
 
 def test_a_digest_that_is_none_is_refused(sources: AllSources, odd: Odd) -> None:
     odd.answers[PATH] = (200, {"Docker-Content-Digest": "sha256:0"}, b"")
-    with pytest.raises(InvalidRevision, match="gives .* the digest 'sha256:0'"):
+    with pytest.raises(InvalidRevision, match=r"gives .* the digest 'sha256:0'"):
         resolved(sources, f"{odd.address}/shop", "1.0")

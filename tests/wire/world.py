@@ -25,7 +25,13 @@ from runner.service import Service
 ACCOUNT = "000000000000"
 
 _USER = f"arn:aws:iam::{ACCOUNT}:user/web"
-_THERE = ("AlreadyExistsException", "AlreadyRegisteredException", "DeploymentLimitExceededException")
+_THERE = (
+    "AlreadyExistsException",
+    "AlreadyRegisteredException",
+    "DeploymentLimitExceededException",
+    "ECSServiceMappingLimitExceededException",  # its group has another name now
+    "DeploymentGroupDoesNotExistException",
+)
 
 
 class Served(NamedTuple):

@@ -47,7 +47,7 @@ class _Groups:
         check_not_owned(application)
         config = self._config(given.get("deploymentConfigName"), application.platform)
         check_platform(declared, application.platform)
-        self._check_services(declared, None)
+        self._check_services(declared, application.name, given["deploymentGroupName"])
         group = Group(
             id=str(uuid.uuid4()),
             application=application.name,
@@ -97,7 +97,7 @@ class _Groups:
         check_group(declared)
         config = self._config(given.get("deploymentConfigName", group.settings.rollout.name), group.platform)
         check_platform(declared, group.platform)
-        self._check_services(declared, group.id)
+        self._check_services(declared, application.name, group.name)
         name = given.get("newDeploymentGroupName", group.name)
         self._groups.update(group, settings(name, declared, config, group.platform, self._region))
         return {"hooksNotCleanedUp": []}
@@ -131,12 +131,19 @@ class _Groups:
                 f"application {application.name} has {MOST} deployment groups; delete one first",
             )
 
-    def _check_services(self, declared: dict[str, Any], own: str | None) -> None:
-        """An ECS service belongs to one group of the whole account. *own*: the ID of the group that asks."""
+    def _check_services(self, declared: dict[str, Any], application: str, name: str) -> None:
+        """An ECS service belongs to one group of the whole account. *application*, *name*: of the group that asks."""
         for service in declared.get("ecsServices") or ():
             for group in self._groups.of_platform("ECS"):
-                if group.id != own and service in (group.settings.declared.get("ecsServices") or ()):
+                if (group.application, group.name) != (application, name) and _has(group, service):
                     raise Refused(
                         "ECSServiceMappingLimitExceededException",
                         f"the service {service.get('serviceName')} belongs to {group.application}/{group.name} already",
                     )
+
+
+def _has(group: Group, service: dict[str, Any]) -> bool:
+    """*service*: an `ECSService`. A manifest's group has it in its settings alone."""
+    kept = group.settings.service
+    own = {"serviceName": kept.name, "clusterName": kept.cluster} if kept else None
+    return service == own or service in (group.settings.declared.get("ecsServices") or ())

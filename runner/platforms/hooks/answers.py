@@ -49,8 +49,10 @@ class Answers:
     async def _settle(self) -> None:
         """Tell those who wait what has ended, and end what has taken too long."""
         found = await in_thread(partial(self._store.look, tuple(self._waiting)))
-        for execution_id, (ended, until) in list(self._waiting.items()):
-            execution = found[execution_id]
+        for execution_id, execution in found.items():
+            if (waiting := self._waiting.get(execution_id)) is None:
+                continue
+            ended, until = waiting
             if execution.status == "InProgress" and self._clock() >= until:
                 execution = await in_thread(partial(self._store.give_up, execution_id, self._clock()))
             if execution.status != "InProgress" and not ended.done():

@@ -3,10 +3,12 @@
 import asyncio
 import datetime as dt
 from collections import deque
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from runner.aws import AwsError
+from runner.errors import WorldError
 from runner.model.command import Outcome
 from runner.model.program import Task
 from runner.platforms.hooks import words
@@ -18,7 +20,11 @@ from runner.threads import in_thread
 
 LIMIT = dt.timedelta(hours=1)  # for an answer, since the invocation
 _LOG_AFTERWARDS = 2.0  # seconds in which a function that has answered may return, for the sake of its log
+_STORE_AGAIN = 1.0  # seconds
 _KEPT = 20  # lines of it in the diagnostics of a failure
+
+
+T = TypeVar("T")
 
 
 class Means(NamedTuple):
@@ -39,11 +45,11 @@ class Run:
         self._said: deque[str] = deque(maxlen=_KEPT)
 
     async def outcome(self) -> Outcome:
-        execution = await in_thread(partial(self._hooks.begin, self._task.key, self._clock()))
+        execution = await _stored(partial(self._hooks.begin, self._task.key, self._clock()))
         if execution.status != "InProgress":
             return self._ended(execution, None)
         began = self._clock()
-        mine = execution.invoked_at is None and await in_thread(partial(self._hooks.mark_invoked, execution.id, began))
+        mine = execution.invoked_at is None and await _stored(partial(self._hooks.mark_invoked, execution.id, began))
         until = (execution.invoked_at or began) + LIMIT
         self._tell(words.invoked(self._function, until) if mine else words.invoked_before(self._function, until))
         waiting = asyncio.create_task(self._answers.wait(execution.id, until))
@@ -65,7 +71,7 @@ class Run:
         if running is not None:
             await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
             if running.done() and (refusal := running.result()) is not None:
-                ended = await in_thread(partial(self._hooks.give_up, execution.id, self._clock()))
+                ended = await _stored(partial(self._hooks.give_up, execution.id, self._clock()))
                 return self._ended(ended, refusal)
         ended = await waiting
         if running is not None:
@@ -87,3 +93,12 @@ class Run:
     def _tell(self, lines: str) -> None:
         self._said += lines.splitlines(keepends=True)
         self._report(lines)
+
+
+async def _stored(call: Callable[[], T]) -> T:
+    """A disk that is full loses no hook: the driver says so, and here it is tried again."""
+    while True:
+        try:
+            return await in_thread(call)
+        except WorldError:
+            await asyncio.sleep(_STORE_AGAIN)

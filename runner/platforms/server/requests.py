@@ -7,7 +7,7 @@ import msgspec
 
 from runner.model.command import Command
 from runner.model.executor import ExecutorSettings
-from runner.model.revision import AppSpecRevision, GitHubRevision, GitRevision, Revision
+from runner.model.revision import GitHubRevision, GitRevision, Revision, S3Revision
 
 
 def limits_of(settings: ExecutorSettings) -> dict[str, float]:
@@ -65,7 +65,7 @@ def revision_variables(revision: Revision) -> dict[str, str]:
     """The variables that tell a hook which revision it belongs to. Source: user guide, "Environment variables"."""
     if isinstance(revision, GitRevision | GitHubRevision):
         return {"BUNDLE_COMMIT": revision.commit_id}
-    if isinstance(revision, AppSpecRevision):
+    if not isinstance(revision, S3Revision):
         return {}  # for platforms without hosts
     found = {
         "BUNDLE_BUCKET": revision.bucket,

@@ -96,6 +96,8 @@ def _single(action: dict[str, Any], group: str) -> dict[str, Any]:
 def _meaning(action: dict[str, Any]) -> Any:
     """Without what says the same in two ways. Order says nothing that the place in the list does not."""
     rest = {key: value for key, value in action.items() if key not in ("Order", "TargetGroupArn", "ForwardConfig")}
+    if "AuthenticateOidcConfig" in rest:
+        rest["AuthenticateOidcConfig"] = {**rest["AuthenticateOidcConfig"], "UseExistingClientSecret": None}
     if action.get("Type") != "forward":
         return rest
     weights = {arn: weight for arn, weight in shares([action]).items() if weight}

@@ -115,6 +115,20 @@ def test_a_group_for_ecs_that_cannot_work_is_refused(shared: Catalog, code: str,
     refused(code, shared.client.create_deployment_group, **names, **{**service_group(), **members})
 
 
+def test_a_service_belongs_to_one_group(server: Catalog) -> None:
+    server.application(computePlatform="ECS")
+    server.application("other", computePlatform="ECS")
+    server.group(**service_group())
+    create, update = server.client.create_deployment_group, server.client.update_deployment_group
+    names = {"applicationName": "other", "deploymentGroupName": "production"}
+    refused("ECSServiceMappingLimitExceeded", create, **names, **service_group())
+    refused("DeploymentGroupAlreadyExists", create, **{**names, "applicationName": "shop"}, **service_group())
+    server.group(application="other", **service_group(ecsServices=[{"serviceName": "api", "clusterName": "main"}]))
+    other = {"applicationName": "other", "currentDeploymentGroupName": "production"}
+    refused("ECSServiceMappingLimitExceeded", update, **other, ecsServices=service_group()["ecsServices"])
+    update(applicationName="shop", currentDeploymentGroupName="production", newDeploymentGroupName="live")
+
+
 def test_a_rule_of_a_listener_is_a_route_too(server: Catalog) -> None:
     server.application(computePlatform="ECS")
     rule = LISTENER.replace(":listener/", ":listener-rule/") + "/7"
@@ -160,6 +174,9 @@ def test_the_group_of_a_manifest_for_ecs_is_translated(server: Catalog) -> None:
         "alarms": [{"name": "errors"}],
     }
     assert info["onPremisesInstanceTagFilters"] == []
+    server.application("other", computePlatform="ECS")
+    names = {"applicationName": "other", "deploymentGroupName": "production"}
+    refused("ECSServiceMappingLimitExceeded", server.client.create_deployment_group, **names, **service_group())
 
 
 def test_the_group_of_a_manifest_for_lambda_is_translated(server: Catalog) -> None:

@@ -101,6 +101,9 @@ def _checked(world: World, actions: list[dict[str, Any]]) -> list[dict[str, Any]
                 raise No("InvalidLoadBalancerAction", "TargetGroupArn and ForwardConfig must agree")
         elif "TargetGroupArn" in action:
             action = {**action, "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": action["TargetGroupArn"]}]}}
+        if (login := action.get("AuthenticateOidcConfig")) is not None:  # neither the secret nor this is ever shown
+            shown_login = {key: value for key, value in login.items() if key != "UseExistingClientSecret"}
+            action = {**action, "AuthenticateOidcConfig": shown_login}
         shown.append(action)
     return shown
 
@@ -176,6 +179,8 @@ def update_service_primary_task_set(world: World, params: dict[str, Any]) -> Ans
 def delete_task_set(world: World, params: dict[str, Any]) -> Answered:
     fleet = _fleet(world, params)
     doomed = _set(fleet, params["taskSet"])
+    if doomed.scale and not params.get("force"):
+        raise No("InvalidParameterException", "The task set has running tasks; use force.")
     if doomed.status == "PRIMARY":
         raise No("InvalidParameterException", "The primary task set cannot be deleted.")
     doomed.draining = world.now if doomed.draining is None else doomed.draining

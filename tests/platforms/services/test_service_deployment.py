@@ -208,8 +208,10 @@ def test_a_login_before_the_forward_is_kept_with_its_secret(cloud: FakeCloud) ->
     }
     cloud.world.listeners[PRODUCTION] = [login, {**forward((BLUE, 1))[0], "Order": 2}]
     Deployment(cloud).succeed(CANARY[:3])
-    sent = cloud.world.listeners[PRODUCTION][0]["AuthenticateOidcConfig"]
-    assert sent["UseExistingClientSecret"] is True and sent["ClientId"] == "api"
+    for _, params in [change for change in cloud.changes if change[1].get("ListenerArn") == PRODUCTION]:
+        sent = params["DefaultActions"][0]["AuthenticateOidcConfig"]
+        assert sent["UseExistingClientSecret"] is True and sent["ClientId"] == "api"
+    assert cloud.world.listeners[PRODUCTION][0] == login
 
 
 def test_without_a_test_listener_nothing_is_done_for_test_traffic(cloud: FakeCloud) -> None:

@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.elb import models, responses
-from moto.elb.exceptions import NoActiveLoadBalancerFoundError
+from moto.elb.exceptions import ELBClientError, NoActiveLoadBalancerFoundError
 
 from support.probes import Check, Health, Prober, Watched, place
 
@@ -135,8 +134,8 @@ def _check_instance(backend: models.ELBBackend, instance: str) -> None:
         raise _invalid(instance)
 
 
-def _invalid(instance: str) -> ServiceException:
-    return ServiceException("InvalidInstance", f"Could not find EC2 instance {instance}.")
+def _invalid(instance: str) -> ELBClientError:
+    return ELBClientError("InvalidInstance", f"Could not find EC2 instance {instance}.")
 
 
 def _ec2(backend: models.ELBBackend) -> Any:
