@@ -14,6 +14,7 @@ from runner.errors import RevisionDoesNotExist, RunnerError, UserError, WorldErr
 from runner.log import get_logger
 from runner.model.change import Change, SeenBy
 from runner.model.manifest import Manifest
+from runner.model.program import TargetSpec
 from runner.model.revision import GitRevision, ImageLocation, Revision
 from runner.model.target import Host
 from runner.plan.batches import compile_rollout
@@ -131,8 +132,7 @@ class Flow:
         Asks AWS for nothing.
         """
         if wanted.platform != "Server":
-            for settings in wanted.groups:
-                target_spec(revision, settings, wanted.appspec, partial(self._sources.document, revision))
+            self.specs(wanted, revision)
             return
         for settings in wanted.groups:
             compile_rollout(settings.rollout, len(choose(self._hosts(), settings)))
@@ -143,6 +143,13 @@ class Flow:
             if text is None:
                 raise UserError(f"{wanted.file}: commit {revision.short} holds no {path}; every deployment needs one")
             appspec.parse(text, path)
+
+    def specs(self, wanted: Manifest, revision: Revision) -> dict[str, TargetSpec]:
+        """Per deployment group what is done to its function or service; empty for servers. Raises `InvalidFiles` ..."""
+        if wanted.platform == "Server":
+            return {}
+        read = partial(self._sources.document, revision)
+        return {each.name: target_spec(revision, each, wanted.appspec, read) for each in wanted.groups}
 
     async def _act_in_thread(self, change: Change, made: Callable[[], None]) -> None:
         if await in_thread(partial(self._act_or_say_why_not, change)):

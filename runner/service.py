@@ -1,20 +1,24 @@
 """The verbs that people use on deployments: create, stop, continue, roll back, redeploy, describe, forecast."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runner.config import LoadBalancerConfig
 from runner.errors import DeploymentAlreadyCompleted, DeploymentGroupDoesNotExist, UserError
 from runner.model.deployment import UNFINISHED, Deployment, DeploymentStatus, Options
+from runner.model.functions import LambdaSpec, LambdaState
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
+from runner.model.program import Program, TargetSpec, TargetState
 from runner.model.revision import Revision
+from runner.model.services import EcsState
 from runner.model.status import State
 from runner.model.target import Host, InstanceHealth, Target
 from runner.model.value import Value
 from runner.model.work import Wish
 from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
 from runner.plan.lifecycle import server_in_place
+from runner.plan.programs import compile_program
 from runner.plan.targets import choose
 from runner.plan.traffic import check_load_balancer
 from runner.ports import Clock, ServiceStore
@@ -34,6 +38,18 @@ class Forecast(Value, frozen=True, kw_only=True, omit_defaults=False):
     plan: RolloutPlan
     events: tuple[str, ...]
     traffic_wait: dt.timedelta
+
+
+class TrafficForecast(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """The same of a Lambda function or an ECS service. Nobody has looked at it: *program* is that of a service whose
+    deployment controller is not ECS itself."""
+
+    application: str
+    settings: GroupSettings
+    revision: Revision
+    current: Revision | None
+    spec: TargetSpec
+    program: Program
 
 
 class Description(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -63,14 +79,22 @@ class Service:
             self._check_groups(wish.manifest, wish.groups)
         return self._store.create_releases(repository, wanted, "user", options or Options(), self._clock())
 
-    def forecast(self, manifest: Manifest, revision: Revision, groups: Sequence[str] = ()) -> list[Forecast]:
-        """What `create` would do. Raises what the deployment would fail with before it touched a host."""
+    def forecast(
+        self,
+        manifest: Manifest,
+        revision: Revision,
+        groups: Sequence[str] = (),
+        specs: Mapping[str, TargetSpec] | None = None,
+    ) -> list[Forecast | TrafficForecast]:
+        """What `create` would do. Raises what the deployment would fail with before it touched a host.
+
+        *specs*: per group what it does to its function or service; there are none for servers.
+        """
         self._check_groups(manifest, groups)
-        return [
-            self._forecast(manifest, settings, revision)
-            for settings in manifest.groups
-            if not groups or settings.name in groups
-        ]
+        chosen = [settings for settings in manifest.groups if not groups or settings.name in groups]
+        if manifest.platform == "Server":
+            return [self._forecast(manifest, settings, revision) for settings in chosen]
+        return [self._forecast_traffic(manifest, each, revision, (specs or {})[each.name]) for each in chosen]
 
     def stop(self, deployment_id: str, *, rollback: bool | None = None) -> Deployment:
         """Stop: events in flight end, nothing more is started. *rollback* None: the group's settings decide."""
@@ -143,6 +167,18 @@ class Service:
             traffic_wait=self._traffic_wait(settings),
         )
 
+    def _forecast_traffic(
+        self, manifest: Manifest, settings: GroupSettings, revision: Revision, spec: TargetSpec
+    ) -> TrafficForecast:
+        return TrafficForecast(
+            application=manifest.application,
+            settings=settings,
+            revision=revision,
+            current=self._current(manifest.application, settings.name),
+            spec=spec,
+            program=compile_program(settings, spec, _unseen(spec), restoring=False),
+        )
+
     def _traffic_wait(self, settings: GroupSettings) -> dt.timedelta:
         """All backends of a host are waited for side by side."""
         backends = settings.load_balancer.haproxy if settings.load_balancer else ()
@@ -190,3 +226,10 @@ def _can_be_restored(deployment: Deployment) -> bool:
     if deployment.settings.platform == "Server" or deployment.started_at is None:
         return False
     return deployment.settings.platform == "Lambda" or deployment.status is not DeploymentStatus.SUCCEEDED
+
+
+def _unseen(spec: TargetSpec) -> TargetState:
+    """What is there to begin with, where nobody has asked AWS."""
+    if isinstance(spec, LambdaSpec):
+        return LambdaState(function=spec.function, alias=spec.alias, current_version=spec.current_version or "")
+    return EcsState(cluster=spec.cluster, service=spec.service, controller="EXTERNAL")

@@ -20,7 +20,8 @@ HEAD = """\
 
 A manifest is a file `penstock.yaml` at the top of a repository or in any folder of it (its folder is then the root of the
 application), or any `*.yaml` in the top folder `.penstock`. One file is one application. What happens on a host is said
-by the AppSpec file, as CodeDeploy has it; the manifest says which hosts, when, and how carefully.
+by the AppSpec file, as CodeDeploy has it; the manifest says which hosts, when, and how carefully. Three applications, on
+servers, Lambda and ECS:
 
 ```yaml
 penstock: v1
@@ -50,6 +51,69 @@ notify:
   - {to: "webhook:ops", on: [DeploymentFailure, DeploymentRollback], groups: [production]}
 ```
 
+```yaml
+penstock: v1
+application: resize
+platform: Lambda
+watch: {branch: main, paths: ["resize/**"]}
+revision:
+  s3: {bucket: acme-functions, key: "resize/{{ commit.id }}.zip", pin: version}
+function: {name: "resize-{{ group }}", alias: live}
+aws: {region: eu-west-1}
+checks:
+  errors: {cloudwatch_alarm: "resize-{{ group }}-errors"}
+rollouts:
+  ramp:
+    steps:
+      - shift: 5%
+      - hold: {for: 10m, checks: [errors]}
+      - shift: {by: 20%, every: 2m, checks: [errors]}
+deployment_groups:
+  staging: {rollout: CodeDeployDefault.LambdaAllAtOnce}
+  production: {after: {group: staging, bake: 15m}, rollout: ramp}
+rollback: {on: [failure, alarm]}
+```
+
+```yaml
+penstock: v1
+application: api
+platform: ECS
+watch: {branch: main}
+vars: {registry: 111122223333.dkr.ecr.eu-west-1.amazonaws.com}
+revision:
+  image: {repository: "{{ vars.registry }}/api", tag: "{{ commit.id }}", pin: digest}
+service:
+  cluster: "{{ group }}"
+  name: api
+  task_definition: ecs/task.json
+  container: {name: api, port: 8080}
+  routes:
+    - {listener: "{{ vars.listener }}", target_groups: [api-blue, api-green]}
+checks:
+  healthy: {http: "https://{{ vars.host }}/healthz", expect: 200}
+  errors: {cloudwatch_alarm: "api-{{ group }}-5xx"}
+rollouts:
+  blue_green:
+    steps:
+      - scale: 100%
+      - shift: 10%
+      - hold: {for: 15m, checks: [errors, healthy]}
+      - shift: 100%
+      - retire: {after: 1h, checks: [errors]}
+deployment_groups:
+  staging:
+    vars:
+      host: api.staging.example.com
+      listener: arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/staging/50dc6c495c0c9188/f2f7dc8efc522ab2
+  production:
+    vars:
+      host: api.example.com
+      listener: arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/production/1a2b3c4d5e6f7a8b/9c8d7e6f5a4b3c2d
+    after: {group: staging, bake: 1h}
+    rollout: blue_green
+rollback: {on: [failure, alarm, stop]}
+```
+
 `penstock validate` checks manifests, and names every mistake with its file, line and key.
 
 ## Rules of the format
@@ -57,7 +121,7 @@ notify:
 * YAML 1.2: `on`, `off`, `yes`, `no` are text; only `true` and `false` are booleans; `0644` is the number 644. Keys are
   text and stand once. Aliases work, merge keys (`<<`) do not. A file holds one document of at most 1 MiB.
 * Durations are `90s`, `5m`, `2h`, `1d`, or several units with the larger first: `1h30m`.
-* A part of the hosts is `25%`, a number of hosts is `3`.
+* A part of the hosts, the traffic or the tasks is `25%`, a number of hosts is `3`.
 
 ## Templates
 
@@ -72,12 +136,15 @@ number where one is expected. A name that is not defined is a mistake.
 | `branch`, `tag` | where the commit was seen; only one of the two is defined |
 | `repository` | the repository's name in the runner's configuration |
 | `application` | the manifest's application |
-| `group` | the deployment group; only in `deployment_groups`, `rollouts` and `notify` |
+| `group` | the deployment group; only in `deployment_groups`, `rollouts`, `checks`, `notify`, `function`, `service`, `aws` |
 | `vars.NAME` | the manifest's `vars`, overlaid by the group's |
 | `env.NAME` | variables of the runner that its configuration allows (`template_environment`) |
 
-`rollouts` and `notify` are rendered for each deployment group that uses them, with the group's names; the rest of what
-stands outside `deployment_groups` without them.
+`rollouts`, `checks` and `notify` are rendered for each deployment group that uses them, `function`, `service` and `aws` for
+every one, with the group's names; the rest of what stands outside `deployment_groups` without them.
+
+The file that `service.task_definition` names is rendered in the same way, with the group's names but `env`: hand a variable
+on as `vars: {NAME: "{{ env.NAME }}"}`. A number from a template counts as a number where ECS wants one.
 
 There are the operators of Jinja2 (`~` puts texts together), `if` with `else`, slices (`commit.id[:7]`), and the filters
 FILTERS.

@@ -1,9 +1,9 @@
 """A whole Penstock behind its wire API, in this process, with a clock that the test sets: real platforms, AWS by `support`.
 
     with AwsWorld(folder, aws) as world:
-        world.function("shop")                              # versions 1 and 2, `live` on 1
-        made = world.deploy(world.group_of_function("CodeDeployDefault.LambdaCanary10Percent5Minutes"), revision)
-        world.until(lambda: world.weight() == 10)
+        world.function()                                    # versions 1 and 2, `live` on 1
+        made = world.deploy(world.group("CodeDeployDefault.LambdaCanary10Percent5Minutes"), function_appspec())
+        world.until(lambda: world.alias() == {"1": 0.9, "2": 0.1})
         world.later(minutes=5)
         assert world.ended(made)["status"] == "Succeeded"
 
@@ -22,7 +22,9 @@ from typing import Any, Self
 from api_rig import Rig
 from fakes.platform import FakePlatform
 from support.cloud import Cloud
+from support.ecs_world import CLUSTER, SERVICE, EcsWorld
 from support.functions import greeting, make_function, publish, role
+from traffic_shapes import ROLE, service_group
 
 from runner.api.codedeploy import catalog, deployments
 from runner.api.codedeploy.arns import Arns
@@ -42,7 +44,6 @@ from runner.sources.all import AllSources
 from runner.store.logs import LogFiles
 from runner.store.store import Store
 
-ROLE = "arn:aws:iam::111122223333:role/deploys"
 FUNCTION, ALIAS = "shop", "live"
 _ENDED = ("Succeeded", "Failed", "Stopped")
 
@@ -132,10 +133,26 @@ class AwsWorld:
 
     def group(self, config: str = "CodeDeployDefault.LambdaAllAtOnce", **settings: Any) -> dict[str, str]:
         """A new application with one deployment group for the function."""
-        name = f"functions-{len(self.client.list_applications()['applications'])}"
-        self.client.create_application(applicationName=name, computePlatform="Lambda")
+        return self._group("Lambda", config, serviceRoleArn=ROLE, **settings)
+
+    def group_of_service(
+        self, service: EcsWorld, config: str = "CodeDeployDefault.ECSAllAtOnce", **settings: Any
+    ) -> dict[str, str]:
+        """A new application with one deployment group for the service. *settings*: as `traffic_shapes.service_group`'s."""
+        pair = {
+            "targetGroups": [{"name": "blue"}, {"name": "green"}],
+            "prodTrafficRoute": {"listenerArns": [service.listener]},
+            "testTrafficRoute": {"listenerArns": [service.test_listener]},
+        }
+        balancer = {"targetGroupPairInfoList": [pair]}
+        names = [{"serviceName": SERVICE, "clusterName": CLUSTER}]
+        return self._group("ECS", config, **service_group(ecsServices=names, loadBalancerInfo=balancer, **settings))
+
+    def _group(self, platform: str, config: str, **settings: Any) -> dict[str, str]:
+        name = f"{platform}-{len(self.client.list_applications()['applications'])}"
+        self.client.create_application(applicationName=name, computePlatform=platform)
         place = {"applicationName": name, "deploymentGroupName": "live"}
-        self.client.create_deployment_group(**place, serviceRoleArn=ROLE, deploymentConfigName=config, **settings)
+        self.client.create_deployment_group(**place, deploymentConfigName=config, **settings)
         return place
 
     def deploy(self, place: dict[str, str], revision: dict[str, Any], **options: Any) -> str:
@@ -145,10 +162,11 @@ class AwsWorld:
         return dict(self.client.get_deployment(deploymentId=deployment_id)["deploymentInfo"])
 
     def target(self, deployment_id: str) -> dict[str, Any]:
-        """The target of a deployment to the function, once it has one."""
+        """The one target of a deployment, whatever its type, once it has one."""
         self.until(lambda: "startTime" in self.get(deployment_id))
-        told = self.client.get_deployment_target(deploymentId=deployment_id, targetId=FUNCTION)
-        return dict(told["deploymentTarget"]["lambdaTarget"])
+        (name,) = self.client.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
+        told = self.client.get_deployment_target(deploymentId=deployment_id, targetId=name)["deploymentTarget"]
+        return dict(told.get("lambdaTarget") or told["ecsTarget"])
 
     def events(self, deployment_id: str) -> dict[str, dict[str, Any]]:
         return {each["lifecycleEventName"]: each for each in self.target(deployment_id)["lifecycleEvents"]}
@@ -159,7 +177,7 @@ class AwsWorld:
         return self.get(deployment_id)
 
     def log(self, deployment_id: str) -> str:
-        """What its hooks wrote."""
+        """What its hooks wrote, where it deploys to the function."""
         return self._logs.read(deployment_id, FUNCTION)
 
     def until(self, condition: Callable[[], object], within: float = 60.0) -> None:

@@ -41,10 +41,11 @@ def fake(**settings: Any) -> FakeFunctions:
 class Deployment:
     """One that somebody else drives: each act begins with the state that the one before reported."""
 
-    def __init__(self, aws: Any, pace: Any, asked: TrafficJob) -> None:
+    def __init__(self, aws: Any, pace: Any, asked: TrafficJob, state: LambdaState | None = None) -> None:
+        """*state*: of one that has begun in another process."""
         self.platform, self.job = FunctionPlatform(aws, pace), asked
         self.said: list[str] = []
-        self.target, self.state = self.platform.inspect(asked)
+        self.target, self.state = ("resize", state) if state else self.platform.inspect(asked)
 
     async def act(self, act: Act, attempt: int = 1) -> Outcome:
         task = Task(job=self.job, target=self.target, act=act, attempt=attempt, state=self.state)

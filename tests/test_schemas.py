@@ -8,7 +8,12 @@ import pytest
 from runner import resources, schema, yaml
 
 NAMES = ["manifest", "config", "pipeline", "deployment-configs", "appspec-lambda", "appspec-ecs"]
-SHIPPED = {"server-in-place.yaml": "pipeline", "deployment-configs.yaml": "deployment-configs"}
+SHIPPED = {
+    "server-in-place.yaml": "pipeline",
+    "lambda.yaml": "pipeline",
+    "ecs-blue-green.yaml": "pipeline",
+    "deployment-configs.yaml": "deployment-configs",
+}
 
 
 def parts(part, path=""):
@@ -65,6 +70,13 @@ def test_every_shipped_pipeline_has_a_schema():
 def test_a_wrong_pipeline_is_refused():
     [problem] = schema.check({"platform": "Server", "deployment_type": "IN_PLACE", "lifecycle_events": []}, "pipeline")
     assert problem.message == "expected a list that is not empty, not an empty list"
+
+
+def test_a_servers_event_says_whose_appspec_is_read():
+    wrong = {"platform": "Server", "deployment_type": "IN_PLACE", "lifecycle_events": [{"name": "Install", "hookable": True}]}
+    [problem] = schema.check(wrong, "pipeline")
+    assert (problem.path, problem.message) == (("lifecycle_events", 0), "bundle is missing")
+    assert schema.check({**wrong, "platform": "Lambda", "deployment_type": "BLUE_GREEN"}, "pipeline") == []
 
 
 def test_more_mistakes_than_anybody_reads_are_cut_short():

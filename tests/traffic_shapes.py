@@ -42,11 +42,13 @@ def function_appspec(current: str = "1", target: str = "2", **hooks: str) -> dic
     return _appspec({"shop": {"Type": "AWS::Lambda::Function", "Properties": names}}, hooks)
 
 
-def service_appspec(task_definition: str = "web:2", **hooks: str) -> dict[str, Any]:
+def service_appspec(
+    task_definition: str = "web:2", container: str = "web", port: int = 80, **hooks: str
+) -> dict[str, Any]:
     """A revision that brings *task_definition* to an ECS service."""
     properties = {
         "TaskDefinition": task_definition,
-        "LoadBalancerInfo": {"ContainerName": "web", "ContainerPort": 80},
+        "LoadBalancerInfo": {"ContainerName": container, "ContainerPort": port},
     }
     return _appspec({"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}, hooks)
 

@@ -57,13 +57,14 @@ class Aws:
         end, failures, renewed = self._now() + patience, 0, False
         while True:
             self._budget.wait(place, call.name, end)
+            generation = self._clients.generation(place)
             answer = self._attempt(call, timeout)
             if isinstance(answer, dict):
                 return answer
             failures += 1
             if answer.remedy == "new credentials" and not renewed:
                 renewed = True
-                self._clients.forget(place)
+                self._clients.forget(place, generation)
                 continue
             left = end - self._now()
             if answer.remedy not in _FIRST or left <= 0:

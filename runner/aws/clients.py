@@ -19,6 +19,7 @@ class Clients:
         self._lock = threading.Lock()
         self._loader: Any = None
         self._sessions: dict[AwsPlace, Any] = {}
+        self._generations: dict[AwsPlace, int] = {}
         self._clients: dict[tuple[AwsPlace, str, float], Any] = {}
 
     def client(self, place: AwsPlace, service: str, timeout: float) -> Any:
@@ -29,9 +30,20 @@ class Clients:
                 self._clients[key] = self._session(place).client(service, config=_config(timeout))
             return self._clients[key]
 
-    def forget(self, place: AwsPlace) -> None:
-        """Begin anew at *place*: its credentials are looked up again, also in files that have changed."""
+    def generation(self, place: AwsPlace) -> int:
+        """How often *place* was begun anew."""
         with self._lock:
+            return self._generations.get(place, 0)
+
+    def forget(self, place: AwsPlace, generation: int) -> None:
+        """Begin anew at *place*: its credentials are looked up again, also in files that have changed.
+
+        Only once after *generation*, however many calls have failed by the same credentials.
+        """
+        with self._lock:
+            if self._generations.get(place, 0) != generation:
+                return
+            self._generations[place] = generation + 1
             for stale in (place, AwsPlace(region=place.region)):
                 self._sessions.pop(stale, None)
             for key in [key for key in self._clients if key[0] == place]:

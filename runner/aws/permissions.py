@@ -29,9 +29,7 @@ class Denial(NamedTuple):
             return (
                 f"{whose} may not {action}{where}: a {self.by} denies it, whatever else allows it. That must be changed"
             )
-        return (
-            f"{whose} may not {action}{where}. This statement in a policy of it grants that: {compact(self.statement)}"
-        )
+        return f"{whose} may not {action}{where}. This statement in a policy of its own allows it: {compact(self.statement)}"
 
 
 def denial(message: str, action: str, params: Mapping[str, Any]) -> Denial:

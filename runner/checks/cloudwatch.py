@@ -17,8 +17,10 @@ _FORGET_AFTER = 600.0  # seconds
 class AlarmStates:
     """One for a process; thread-safe. Keeps what it was told for those who ask soon after."""
 
-    def __init__(self, aws: Aws, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, aws: Aws, *, patience: float = 60.0, now: Callable[[], float] = time.monotonic) -> None:
+        """*patience*: seconds for which CloudWatch may be silent, or throttle, before that is a failure."""
         self._aws = aws
+        self._patience = patience
         self._now = now
         self._lock = threading.Lock()
         self._places: dict[AwsPlace, _Place] = {}
@@ -49,10 +51,10 @@ class AlarmStates:
         try:
             for some in (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)):
                 params = {"AlarmNames": some, "AlarmTypes": list(_KINDS.values()), "MaxRecords": _AT_ONCE}
-                answer = self._aws.call(place, "cloudwatch", "describe_alarms", params)
+                answer = self._aws.call(place, "cloudwatch", "describe_alarms", params, patience=self._patience)
                 states |= {alarm.name: alarm for alarm in _alarms(answer)}
         except AwsError as error:
-            return _Answer(began, names, states, error.message)
+            return _Answer(self._now(), names, states, error.message)  # an answer to all who waited for it, too
         return _Answer(began, names, states)
 
 

@@ -50,8 +50,12 @@ class Watch:
 
     def wake(self) -> None:
         """A deployment may have begun or gone on. May be called from any thread, at any time, however often."""
-        if self._loop is not None and not self._loop.is_closed():
+        if self._loop is None:
+            return  # nothing runs yet; the first thing it does is to look
+        try:
             self._loop.call_soon_threadsafe(self._news.set)
+        except RuntimeError:
+            pass  # the loop is closed: nobody watches any more
 
     async def run(self) -> None:
         """Watch until cancelled."""

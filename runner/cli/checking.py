@@ -7,15 +7,22 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from runner import yaml
-from runner.errors import InvalidFiles, Mistake, UserError
-from runner.model.manifest import Manifest
+from runner.errors import InvalidFiles, Mistake, UserError, dotted
+from runner.model.manifest import GroupSettings, Manifest
+from runner.model.platform import ComputePlatform
+from runner.model.revision import GitRevision, S3Location
+from runner.model.rollout import Rollout
+from runner.model.services import ServiceSettings
 from runner.plan.lifecycle import server_in_place
-from runner.render import appspec, manifest
+from runner.render import appspec, manifest, traffic_appspec
 from runner.render.context import STAND_IN
+from runner.render.specs import target_spec
 
 _MANIFEST, _MORE, _CONFIG = "penstock.yaml", ".penstock", "penstock.toml"
 _ELSEWHERE = frozenset({".git", ".venv", "node_modules", "__pycache__"})  # never looked into
 _LONGEST = 1024 * 1024  # bytes of one file
+_SOME_COMMIT = GitRevision(repository="", commit_id="")
+_SERVICE = ServiceSettings(cluster="", name="")  # an AppSpec alone does not say which
 
 
 class Checked(NamedTuple):
@@ -77,7 +84,11 @@ def _walked(folder: Path) -> Iterator[str]:
 
 def _only_appspec(path: Path) -> Checked:
     checking = _Checking(path.parent)
-    checking.appspec(path.name, scripts_in=path.parent)
+    platform = checking.platform_of(path.name)
+    if platform == "Server":
+        checking.appspec(path.name, scripts_in=path.parent)
+    else:
+        checking.traffic_appspec(path.name, platform)
     return checking.done()
 
 
@@ -89,11 +100,15 @@ class _Checking:
         self.files: list[str] = []
         self.mistakes: list[Mistake] = []
         self.warnings: list[Mistake] = []
+        self._texts: dict[str, str | None] = {}
 
     def run(self, names: list[str], settings: list[Path]) -> Checked:
         texts = {name: text for name in names if (text := self._read(name)) is not None}
         for each, text in self._understood(texts):
-            self._appspec_of(each, text)
+            if each.platform == "Server":
+                self._appspec_of(each, text)
+            else:
+                self._documents_of(each, text)
         for file in dict.fromkeys(settings):
             self.files.append(str(file))
             from runner import config
@@ -103,6 +118,11 @@ class _Checking:
 
     def done(self) -> Checked:
         return Checked(self.files, sorted(set(self.mistakes)), sorted(set(self.warnings)))
+
+    def traffic_appspec(self, name: str, platform: ComputePlatform) -> None:
+        """Check one AppSpec file of Lambda or ECS."""
+        settings = GroupSettings(name="", platform=platform, rollout=Rollout(name=""), service=_SERVICE)
+        self._target_of(settings, name, name)
 
     def appspec(self, name: str, *, scripts_in: Path | None, balanced: bool = True) -> None:
         """Check one AppSpec file. *scripts_in*: where its scripts must be; None where nobody here can know.
@@ -164,6 +184,46 @@ class _Checking:
             line = yaml.read(text, each.file).line(("appspec",))
             message = f"there is no {self._shown(name)}; every deployment needs an AppSpec file"
             self.mistakes.append(Mistake(file=self._shown(each.file), line=line, path="appspec", message=message))
+
+    def _documents_of(self, each: Manifest, text: str) -> None:
+        """What every group's function or service needs of the commit: a task definition, or the AppSpec."""
+        is_elsewhere = isinstance(each.revision, S3Location)
+        for settings in each.groups:
+            if settings.function is not None or is_elsewhere:
+                continue
+            of_service = settings.service.task_definition if settings.service else None
+            name = str(PurePosixPath(each.root) / (of_service or each.appspec))
+            if (self.folder / name).is_file():
+                self._target_of(settings, name, each.appspec)
+                continue
+            path = ("service", "task_definition") if of_service else ("appspec",)
+            line = yaml.read(text, each.file).line(path)
+            message = f"there is no {self._shown(name)}; every deployment needs it"
+            self.mistakes.append(Mistake(file=self._shown(each.file), line=line, path=dotted(path), message=message))
+
+    def _target_of(self, settings: GroupSettings, name: str, appspec: str) -> None:
+        """Check the file *name* by making of it what a deployment to the group would."""
+        text = self._read_once(name)
+        if text is None:
+            return
+        try:
+            target_spec(_SOME_COMMIT, settings, appspec, lambda _: (self._shown(name), text.encode()))
+        except InvalidFiles as error:
+            self.mistakes += error.mistakes
+
+    def platform_of(self, name: str) -> ComputePlatform:
+        """For which platform the AppSpec *name* is meant; Server, where nobody can say."""
+        file = self.folder / name
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if file.stat().st_size <= _LONGEST:
+                return traffic_appspec.platform_of(file.read_text(encoding="utf-8"), name)
+        return "Server"
+
+    def _read_once(self, name: str) -> str | None:
+        """As `_read`; and again what several groups share."""
+        if name not in self._texts:
+            self._texts[name] = self._read(name)
+        return self._texts[name]
 
     def _read(self, name: str) -> str | None:
         """None when it cannot be read; that is noted."""

@@ -39,6 +39,8 @@ class Head(NamedTuple):
         """How long the scripts of each lifecycle event may take on a host; None where the AppSpec is not in the commit."""
         from runner.render import appspec
 
+        if wanted.manifest.platform != "Server":
+            return {}
         if not isinstance(wanted.revision, GitRevision):
             return None
         root, name = wanted.manifest.root, wanted.manifest.appspec
@@ -49,10 +51,14 @@ class Head(NamedTuple):
         return {event: sum(script.timeout for script in scripts) for event, scripts in spec.hooks.items()}
 
     def keep_bundles(self, wanted: Sequence[Wish]) -> None:
-        """Bring revisions into the cache that another process would not know where to find."""
+        """Bring revisions into the cache that another process would not know where to find.
+
+        What functions and services need of a commit is there already: it was read to be checked.
+        """
         if not self.is_configured:
             for each in wanted:
-                self.runner.sources.fetch(each.revision)
+                if each.manifest.platform == "Server":
+                    self.runner.sources.fetch(each.revision)
 
     def _wanted(self, manifest: Manifest, groups: tuple[str, ...]) -> Wish:
         revision = self.runner.flow.resolve(manifest, self.repository, self.checkout.commit_id)

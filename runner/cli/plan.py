@@ -6,9 +6,10 @@ from runner.cli.deploy import choose_manifests
 
 DESCRIPTION = """\
 Shows what `penstock deploy` would do with this checkout's HEAD, and does nothing: deployment groups in order, what each
-has now, its hosts in deployment order, batches and holds, how many hosts may be out of service or fail, rollback and
-notifications. The earliest end counts waits only, the latest also every script's timeout, but neither the time it
-takes to download and copy files nor deployments that are under way."""
+has now, its hosts in deployment order, batches and holds, how many hosts may be out of service or fail; for functions
+and services the weights and waits; rollback and notifications. The earliest end counts waits only, the latest also
+every script's and hook's timeout, but neither the time it takes to download and copy files nor deployments that are
+under way. AWS is asked for what the revision is, and for nothing else."""
 EXAMPLE = """\
 penstock plan
 penstock --output json plan --group production"""
@@ -32,7 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
             group
             for each in head.wanted()
             for group in outline(
-                service.forecast(each.manifest, each.revision, each.groups), state, head.script_seconds(each)
+                service.forecast(
+                    each.manifest, each.revision, each.groups, head.runner.flow.specs(each.manifest, each.revision)
+                ),
+                state,
+                head.script_seconds(each),
             )
         ]
         if arguments.output == "json":

@@ -8,6 +8,14 @@ from msgspec.structs import replace
 from rich.text import Text
 
 from runner.cli.checkout import Checkout
+from runner.cli.planned_traffic import (
+    TrafficOutline,
+    end_of_traffic,
+    facts_of_traffic,
+    traffic_length,
+    traffic_outline,
+    watching,
+)
 from runner.cli.screen import line, table
 from runner.cli.words import count, listed
 from runner.model.deployment import Deployment
@@ -17,7 +25,7 @@ from runner.model.revision import Revision
 from runner.model.status import GroupState, State
 from runner.model.value import Value
 from runner.plan.batches import Batch, RolloutPlan
-from runner.service import Forecast
+from runner.service import Forecast, TrafficForecast
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,11 +40,14 @@ class PlannedBatch(Value, frozen=True, kw_only=True, tag="batch"):
 
 
 class PlannedHold(Value, frozen=True, kw_only=True, tag="hold"):
+    """*checks*: names of those that are looked at meanwhile."""
+
     duration: dt.timedelta
+    checks: tuple[str, ...] = ()
 
 
 class Outline(Value, frozen=True, kw_only=True, omit_defaults=False):
-    """One group. *earliest_end*, *latest_end*: from the moment of `penstock deploy`; None where nobody can say."""
+    """One group of hosts. *earliest_end*, *latest_end*: from the moment of `penstock deploy`; None where nobody can say."""
 
     application: str
     group: str
@@ -54,20 +65,28 @@ class Outline(Value, frozen=True, kw_only=True, omit_defaults=False):
     latest_end: dt.timedelta | None
 
 
-def outline(forecasts: Sequence[Forecast], state: State, script_seconds: Mapping[str, int] | None) -> list[Outline]:
+def outline(
+    forecasts: Sequence[Forecast | TrafficForecast], state: State, script_seconds: Mapping[str, int] | None
+) -> list[Outline | TrafficOutline]:
     """The groups of one application. *script_seconds*: what the scripts of each event may take on a host; None: unknown."""
     known = {(group.application, group.group): group for group in state.groups}
     forecasts = _without_absent_predecessors(forecasts)
     ends: dict[str, tuple[dt.timedelta, dt.timedelta | None]] = {}
-    outlines = []
+    outlines: list[Outline | TrafficOutline] = []
     for each in forecasts:
         name = each.settings.name
+        group = known.get((each.application, name))
         ends[name] = _ends(each, ends, script_seconds)
-        outlines.append(_outline(each, known.get((each.application, name)), *ends[name]))
+        if isinstance(each, TrafficForecast):
+            outlines.append(traffic_outline(each, group, *ends[name]))
+        else:
+            outlines.append(_outline(each, group, *ends[name]))
     return outlines
 
 
-def _without_absent_predecessors(forecasts: Sequence[Forecast]) -> list[Forecast]:
+def _without_absent_predecessors(
+    forecasts: Sequence[Forecast | TrafficForecast],
+) -> list[Forecast | TrafficForecast]:
     """A group that follows one which is not deployed along with it waits for nothing."""
     there = {each.settings.name for each in forecasts}
     return [
@@ -105,24 +124,29 @@ def _steps(each: Forecast) -> Iterator[PlannedBatch | PlannedHold]:
             yield PlannedBatch(hosts=tuple(names[: step.size]))
             names = names[step.size :]
         else:
-            yield PlannedHold(duration=step.duration)
+            yield PlannedHold(duration=step.duration, checks=step.checks)
 
 
 def _ends(
-    each: Forecast,
+    each: Forecast | TrafficForecast,
     before: dict[str, tuple[dt.timedelta, dt.timedelta | None]],
     script_seconds: Mapping[str, int] | None,
 ) -> tuple[dt.timedelta, dt.timedelta | None]:
-    """Earliest: all waits. Latest: also every script of every turn up to its timeout, and the load balancers'."""
+    """Of a group, after those *before* it; the latest is None where nobody can say."""
     after = each.settings.after
     earliest, latest = before[after.group] if after else (_NOTHING, _NOTHING)
-    waits = (after.bake if after else _NOTHING) + sum(
-        (step.duration for step in each.plan.steps if not isinstance(step, Batch)), _NOTHING
-    )
-    if latest is None or script_seconds is None:
-        return earliest + waits, None
+    bake = after.bake if after else _NOTHING
+    own = traffic_length(each) if isinstance(each, TrafficForecast) else _length(each, script_seconds)
+    return earliest + bake + own[0], None if latest is None or own[1] is None else latest + bake + own[1]
+
+
+def _length(each: Forecast, script_seconds: Mapping[str, int] | None) -> tuple[dt.timedelta, dt.timedelta | None]:
+    """At least all waits. At most also every script of every turn up to its timeout, and the load balancers'."""
+    waits = each.plan.holds
+    if script_seconds is None:
+        return waits, None
     scripts = dt.timedelta(seconds=sum(script_seconds.get(event, 0) for event in each.events))
-    return earliest + waits, latest + waits + (scripts + each.traffic_wait) * _turns(each.plan)
+    return waits, waits + (scripts + each.traffic_wait) * _turns(each.plan)
 
 
 def _turns(plan: RolloutPlan) -> int:
@@ -130,7 +154,7 @@ def _turns(plan: RolloutPlan) -> int:
     return sum(-(-step.size // min(step.size, plan.window)) for step in plan.steps if isinstance(step, Batch))
 
 
-def show(out: "Console", checkout: Checkout, outlines: Sequence[Outline]) -> None:
+def show(out: "Console", checkout: Checkout, outlines: Sequence[Outline | TrafficOutline]) -> None:
     """Print the plan."""
     where = f"branch {checkout.branch}" if checkout.branch else "detached HEAD"
     line(out, f"commit {checkout.commit_id} ({where})")
@@ -142,11 +166,21 @@ def show(out: "Console", checkout: Checkout, outlines: Sequence[Outline]) -> Non
         line(out, "nothing to deploy")
 
 
-def _facts(each: Outline) -> Iterator[tuple[str, str]]:
+def _facts(each: Outline | TrafficOutline) -> Iterator[tuple[str, str]]:
     yield "now", _now(each)
     if after := each.settings.after:
         bake = f", {format_duration(after.bake)} after that" if after.bake else ""
         yield "begins", f"once {after.group} has the same revision{bake}"
+    yield from _facts_of_hosts(each) if isinstance(each, Outline) else facts_of_traffic(each)
+    if alarms := each.settings.alarms:
+        yield "alarms", f"{listed(list(alarms.names), 12)}: one that fires stops it"
+    yield "rollback", _rollback(each.settings)
+    for trigger in each.settings.triggers:
+        yield "tells", f"{trigger.to} of {', '.join(trigger.on)}"
+    yield "ends", _end(each) if isinstance(each, Outline) else end_of_traffic(each)
+
+
+def _facts_of_hosts(each: Outline) -> Iterator[tuple[str, str]]:
     hosts = each.minimum_healthy + each.window
     yield "rollout", f"{each.rollout}: at most {each.window} of {count(hosts, 'host')} out of service at a time"
     for number, step in enumerate(each.steps, start=1):
@@ -154,13 +188,9 @@ def _facts(each: Outline) -> Iterator[tuple[str, str]]:
     if each.settings.load_balancer:
         yield "traffic", f"{each.settings.load_balancer}: a host is out of it while it is deployed to"
     yield "stops", _stops(each)
-    yield "rollback", _rollback(each.settings)
-    for trigger in each.settings.triggers:
-        yield "tells", f"{trigger.to} of {', '.join(trigger.on)}"
-    yield "ends", _end(each)
 
 
-def _now(each: Outline) -> str:
+def _now(each: Outline | TrafficOutline) -> str:
     has = each.current.label if each.current else "nothing yet"
     same = " (the same)" if each.current == each.revision else ""
     return has + same + (f"; {each.under_way} is under way and goes first" if each.under_way else "")
@@ -168,7 +198,7 @@ def _now(each: Outline) -> str:
 
 def _step(step: PlannedBatch | PlannedHold) -> str:
     if isinstance(step, PlannedHold):
-        return f"hold for {format_duration(step.duration)}"
+        return f"hold for {format_duration(step.duration)}{watching(step.checks)}"
     return f"deploy to {count(len(step.hosts), 'host')}: {listed(list(step.hosts), 12)}"
 
 
@@ -184,7 +214,11 @@ def _stops(each: Outline) -> str:
 
 
 def _rollback(settings: GroupSettings) -> str:
-    words = {"DEPLOYMENT_FAILURE": "when it fails", "DEPLOYMENT_STOP_ON_REQUEST": "when it is stopped"}
+    words = {
+        "DEPLOYMENT_FAILURE": "when it fails",
+        "DEPLOYMENT_STOP_ON_ALARM": "when an alarm stops it",
+        "DEPLOYMENT_STOP_ON_REQUEST": "when it is stopped",
+    }
     return " and ".join(words[event] for event in settings.rollback_on) or "never by itself"
 
 

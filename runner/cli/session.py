@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TextIO, cast
 from runner.errors import DeploymentDoesNotExist, UserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.cli.checkout import Checkout
     from runner.config import RepositoryConfig
     from runner.store.store import Store
@@ -54,9 +56,14 @@ def checkout_here(arguments: argparse.Namespace) -> "RepositoryConfig | None":
     """The checkout around the current folder as a repository, where there is one that is not configured."""
     from pathlib import Path
 
+    return checkout_of(arguments, Path())
+
+
+def checkout_of(arguments: argparse.Namespace, folder: "Path") -> "RepositoryConfig | None":
+    """As `checkout_here`, around *folder*."""
     from runner.cli.checkout import find_if_any
 
-    if (checkout := find_if_any(Path())) is None:
+    if (checkout := find_if_any(folder)) is None:
         return None
     repository, known = repository_of(arguments, checkout)
     return None if known else repository

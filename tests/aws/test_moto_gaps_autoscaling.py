@@ -2,11 +2,14 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
+from support.corrections import lifecycle_actions
 
+IMAGE = "ami-12c6146b"
 LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
 
 
@@ -15,8 +18,7 @@ class Group:
 
     def __init__(self, cloud, size=1, **settings):
         self.cloud, self.client, self.ec2 = cloud, cloud.client("autoscaling"), cloud.client("ec2")
-        image = self.ec2.describe_images()["Images"][0]["ImageId"]
-        self.client.create_launch_configuration(LaunchConfigurationName="small", ImageId=image, InstanceType="t3.micro")
+        self.client.create_launch_configuration(LaunchConfigurationName="small", ImageId=IMAGE, InstanceType="t3.micro")
         self.client.create_auto_scaling_group(
             AutoScalingGroupName="fleet",
             LaunchConfigurationName="small",
@@ -174,20 +176,30 @@ def test_a_hook_that_times_out_ends_as_its_default_says(aws, right, default, sta
         right.until(lambda: waiting not in right.instances())
 
 
-def test_a_heartbeat_gives_more_time(aws, right):
-    """Half a second of real time for each heartbeat; without them it would be over after one."""
-    right.hook(HeartbeatTimeout=60, DefaultResult="ABANDON")
+def test_a_heartbeat_gives_more_time_but_not_for_ever(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(lifecycle_actions, "time", SimpleNamespace(monotonic=lambda: now))
+    waiting = lifecycle_actions.Waiting("ABANDON", heartbeat=60)
+    now += 59
+    assert not waiting.is_over()
+    waiting.beat()
+    now += 59
+    assert not waiting.is_over()
+    now += 2
+    assert waiting.is_over()
+    for _ in range(110):
+        waiting.beat()
+        now += 59
+    assert now > 1000 + 100 * 60 and waiting.is_over()
+
+
+def test_a_heartbeat_is_heard_only_of_who_waits(right):
+    right.hook()
+    wanted = {"AutoScalingGroupName": "fleet", "LifecycleHookName": "hook"}
+    with pytest.raises(ClientError, match="No active Lifecycle Action"):
+        right.client.record_lifecycle_action_heartbeat(**wanted, InstanceId=right.one("InService"))
     right.resize(2)
-    waiting = right.one("Pending:Wait")
-    aws.ask("autoscaling_speed", factor=20)  # over after 3 s
-    began = time.monotonic()
-    while time.monotonic() - began < 4:
-        right.client.record_lifecycle_action_heartbeat(
-            AutoScalingGroupName="fleet", LifecycleHookName="hook", InstanceId=waiting
-        )
-        time.sleep(0.02)
-    right.complete(waiting)
-    assert right.instances()[waiting] == "InService"
+    right.client.record_lifecycle_action_heartbeat(**wanted, InstanceId=right.one("Pending:Wait"))
 
 
 def test_an_instance_that_ends_waits_for_its_hook(right):

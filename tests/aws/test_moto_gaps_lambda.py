@@ -299,6 +299,15 @@ def test_moto_without_docker_runs_nothing_and_splits_nothing(simple):
     assert {answer["Payload"].read() for answer in answers} == {b'{"a": 1}'}
 
 
+def test_moto_forgets_all_functions_when_docker_is_switched_off(moto_url, gap):
+    tell(moto_url, use_docker=False)
+    try:
+        assert gap.client.list_functions()["Functions"] == []
+    finally:
+        tell(moto_url, use_docker=True)
+    assert len(gap.client.list_functions()["Functions"]) == 1
+
+
 def test_moto_invokes_a_qualifier_that_is_not_there(simple):
     assert simple.client.invoke(FunctionName="orders", Qualifier="none", Payload=b"{}")["StatusCode"] == 200
 

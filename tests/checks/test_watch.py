@@ -292,6 +292,24 @@ def test_deployments_that_begin_together_ask_once(aws):
     assert len(asked(aws)) == 1
 
 
+def test_deployments_that_wait_for_a_cloud_that_fails_share_its_failure(aws):
+    make_alarm(aws, "errors")
+    aws.fail("cloudwatch", "DescribeAlarms", times=None)
+    deployments = Deployments()
+    checking, found = before(deployments, AlarmStates(Aws(), patience=0.5)), []
+    threads = [
+        threading.Thread(target=lambda number=number: found.append(checking.check(Prepared(f"d-{number}", "errors"))))
+        for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [error.code for error in found] == ["ALARM_ACTIVE"] * 8
+    assert "cannot be known" in found[0].message
+    assert len(asked(aws)) < 8  # a few attempts of one poll, not one poll each
+
+
 def test_a_rollback_and_what_has_no_alarms_begin_without_asking(aws):
     make_alarm(aws, "errors", "ALARM")
     deployments = Deployments()

@@ -16,7 +16,7 @@ from store_cases import T0, World
 from waiting import until
 
 from runner.aws import AwsError
-from runner.errors import WorldError
+from runner.errors import Refused, WorldError
 from runner.model.aws import AwsPlace
 from runner.model.command import Outcome
 from runner.model.functions import LambdaState
@@ -52,6 +52,8 @@ class Functions:
 
     def __init__(self) -> None:
         self.invoked: list[dict[str, Any]] = []
+        self.tried: list[str] = []
+        self.refused: dict[str, AwsError] = {}
         self.does: Callable[[dict[str, str]], dict[str, Any]] = lambda payload: {}
 
     def call(
@@ -65,6 +67,11 @@ class Functions:
         timeout: float = 30.0,
     ) -> dict[str, Any]:
         assert (place, service, operation) == (job().place, "lambda", "invoke")
+        if params["InvocationType"] == "DryRun":
+            self.tried.append(params["FunctionName"])
+            if params["FunctionName"] in self.refused:
+                raise self.refused[params["FunctionName"]]
+            return {}
         assert timeout > 900, "a function may run for 15 minutes"
         self.invoked.append(dict(params))
         return self.does(json.loads(params["Payload"]))
@@ -293,6 +300,40 @@ async def test_a_process_that_does_not_listen_fails_at_once_and_says_why(rig: Ri
     assert "`penstock serve`" in outcome.diagnostics.message
     assert rig.aws.invoked == []
     assert (await rig.hooked(serves=False).act(rig.task("AfterAllowTraffic"), rig.said.append)).succeeded
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (
+            refusal("CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", aws_code="ResourceNotFoundException"),
+            "HOOK_EXECUTION_FAILURE",
+        ),
+        (refusal("IAM_ROLE_PERMISSIONS", aws_code="AccessDeniedException"), "IAM_ROLE_PERMISSIONS"),
+    ],
+)
+def test_the_last_hook_is_tried_before_the_first_runs(rig: Rig, error: AwsError, code: str) -> None:
+    asked = job(SPEC.__class__(**_fields(hooks={EVENT: "check", "AfterAllowTraffic": "chekc"})))
+    rig.aws.refused["chekc"] = error
+    with pytest.raises(Refused, match="AfterAllowTraffic has the hook chekc, which could not be invoked") as caught:
+        rig.platform.inspect(asked)
+    assert caught.value.code == code
+    assert (rig.aws.tried, rig.aws.invoked) == (["check", "chekc"], [])
+    rig.platform.inspect(job(asked.spec, restoring=STATE))  # a rollback has no hooks
+    assert len(rig.aws.tried) == 2
+
+
+def test_hooks_that_nobody_would_hear_are_refused_beforehand(rig: Rig) -> None:
+    hooked = rig.hooked(serves=False)
+    with pytest.raises(Refused, match="`penstock serve`"):
+        hooked.inspect(rig.task().job)
+    assert hooked.inspect(job(SPEC)) == ("resize", STATE)
+
+
+def test_when_aws_does_not_say_it_is_asked_again_later(rig: Rig) -> None:
+    rig.aws.refused["check"] = refusal("THROTTLED", retryable=True)
+    with pytest.raises(AwsError):
+        rig.platform.inspect(rig.task().job)
 
 
 @pytest.mark.parametrize("tested", [True, False])

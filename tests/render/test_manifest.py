@@ -6,7 +6,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifest_cases import COMMIT, CONTEXT, FULL, SMALL, mistakes_of, rollout_of
+from manifest_cases import COMMIT, CONTEXT, ECS, FULL, LAMBDA, SMALL, mistakes_of, rollout_of
 
 from runner.model.manifest import After, GroupSettings, Manifest, Trigger, Watch
 from runner.model.revision import Commit, S3Location
@@ -229,7 +229,9 @@ def test_what_would_render_for_ever_is_refused_at_once():
 KEYS = (
     "penstock application platform watch branch paths revision s3 bucket key appspec vars rollouts "
     "minimum_healthy max_failed steps batch hold for repeat deployment_groups a b targets tags after group "
-    "bake rollout rollback on notify to groups zebra"
+    "bake rollout rollback on notify to groups zebra function service aws region role image repository tag alias name "
+    "cluster container port routes listener target_groups hooks task_definition checks cloudwatch_alarm http expect "
+    "timeout scale shift by every check retire load_balancer"
 )
 
 PIECES = st.recursive(
@@ -237,7 +239,24 @@ PIECES = st.recursive(
         st.none(),
         st.booleans(),
         st.integers(),
-        st.sampled_from(["v1", "shop", "Server", "main", "5m", "25%", "{{ vars.x }}", "{{ group }}", "{%", "a b", ""]),
+        st.sampled_from(
+            [
+                "v1",
+                "shop",
+                "Server",
+                "Lambda",
+                "ECS",
+                "main",
+                "100%",
+                "5m",
+                "25%",
+                "{{ vars.x }}",
+                "{{ group }}",
+                "{%",
+                "a b",
+                "",
+            ]
+        ),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
@@ -254,7 +273,15 @@ PIECES = st.recursive(
 @settings(max_examples=200, deadline=None)
 @given(
     st.one_of(
-        PIECES, st.fixed_dictionaries({"penstock": st.just("v1"), "deployment_groups": PIECES, "rollouts": PIECES})
+        PIECES,
+        st.fixed_dictionaries({"penstock": st.just("v1"), "deployment_groups": PIECES, "rollouts": PIECES}),
+        st.fixed_dictionaries(
+            {
+                "platform": st.sampled_from(["Server", "Lambda", "ECS", "{{ vars.x }}"]),
+                "deployment_groups": st.dictionaries(st.sampled_from(["a", "b"]), PIECES),
+            },
+            optional=dict.fromkeys(("function", "service", "revision", "checks", "rollouts", "aws", "vars"), PIECES),
+        ),
     )
 )
 def test_any_data_is_a_manifest_or_a_clear_mistake(data):
@@ -263,10 +290,11 @@ def test_any_data_is_a_manifest_or_a_clear_mistake(data):
     assert all(mistake.message for mistake in check({"penstock.yaml": json.dumps(data)}))
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.text(max_size=60), st.integers(min_value=0, max_value=len(FULL)))
-def test_any_damage_to_a_manifest_is_a_clear_mistake_or_harmless(noise, at):
-    check({"penstock.yaml": FULL[:at] + noise + FULL[at + len(noise) :]})
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([FULL, LAMBDA, ECS]), st.text(max_size=60), st.floats(min_value=0, max_value=1))
+def test_any_damage_to_a_manifest_is_a_clear_mistake_or_harmless(text, noise, where):
+    at = int(where * len(text))
+    check({"penstock.yaml": text[:at] + noise + text[at + len(noise) :]})
 
 
 BALANCED = """penstock: v1

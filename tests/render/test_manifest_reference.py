@@ -33,6 +33,8 @@ def test_the_page_names_every_key(reference):
             assert f"| `{key}`" in page
 
 
-def test_the_example_of_the_page_is_right(reference):
-    [example] = re.findall(r"```yaml\n(.*?)```", reference.page(), re.DOTALL)
-    assert check({"penstock.yaml": example}) == []
+def test_the_examples_of_the_page_are_right(reference):
+    examples = re.findall(r"```yaml\n(.*?)```", reference.page(), re.DOTALL)
+    assert len(examples) == 3
+    for number, example in enumerate(examples):
+        assert check({f"{number}/penstock.yaml": example}) == []

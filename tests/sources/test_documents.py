@@ -1,5 +1,6 @@
 """Single files of revisions, kept on disk."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,19 @@ def test_a_document_is_brought_once(tmp_path: Path) -> None:
         assert Documents(tmp_path / "documents").get("this one", bring) == b"text"
     assert len(brought) == 1
     assert Documents(tmp_path / "documents").get("another", lambda: b"other") == b"other"
+
+
+def test_those_that_nobody_used_for_longest_go(tmp_path: Path) -> None:
+    documents = Documents(tmp_path, kept=3)
+    for number in range(3):
+        documents.get(f"{number}", lambda: b"text")
+    for path in tmp_path.iterdir():
+        os.utime(path, (1, 1))
+    documents.get("1", lambda: b"another")  # used
+    documents.get("3", lambda: b"text")
+    documents.get("4", lambda: b"text")
+    assert len(list(tmp_path.iterdir())) == 3
+    assert documents.get("1", lambda: b"another") == b"text"
 
 
 def test_what_could_not_be_brought_is_brought_the_next_time(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ def test_a_command_is_found_as_it_was_saved_last(world: World) -> None:
     store, (deployment, *_) = world.store.host_commands, world.push("a")
     made = command(deployment)
     assert store.find([made.key]) == {}
+    assert not store.knows(made.key)
     store.save([made], [])
+    assert store.knows(made.key)
     outcome = Outcome(succeeded=False, diagnostics=Diagnostics(error_code="ScriptFailed", message="ü"), began=False)
     ended = command(
         deployment,

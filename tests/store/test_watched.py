@@ -29,6 +29,13 @@ CANARY = Rollout(
     ),
 )
 PLACE = AwsPlace(region="eu-west-1")
+APPSPEC = """\
+version: 0.0
+Resources:
+  - shop:
+      Type: AWS::Lambda::Function
+      Properties: {Name: shop, Alias: live, CurrentVersion: "1", TargetVersion: "2"}
+"""
 
 
 @pytest.fixture
@@ -41,7 +48,7 @@ def world(tmp_path):
 def function(world: World, **settings):
     """A deployment of a manifest to a function; returns its ID."""
     wanted = {"rollout": CANARY, "platform": "Lambda", "place": PLACE, "checks": CHECKS} | settings
-    revision = AppSpecRevision(content="version 2", sha256="0" * 64)
+    revision = AppSpecRevision(content=APPSPEC, sha256="0" * 64)
     wish = Wish(manifest=manifest(group("live", **wanted), platform="Lambda"), revision=revision)
     return world.store.create_releases("shop", [wish], "user", Options(), world.now)[0]
 

@@ -41,7 +41,8 @@ class Asked:
 
     @property
     def mutating(self) -> bool:
-        return not self.operation.startswith(_READS)
+        is_dry = self.params.get("InvocationType") == "DryRun" or self.params.get("DryRun") in (True, "true")
+        return not (is_dry or self.operation.startswith(_READS))
 
     def error(self, code: str, message: str, status: int) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, headers and body of an error in this call's protocol."""

@@ -12,7 +12,10 @@ import asyncio
 import contextlib
 import fnmatch
 import itertools
+import sys
 import threading
+import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -61,12 +64,14 @@ class Traffic:
 
     requests: int = 0
     failed: int = 0
+    under_way: int = 0
     by_group: Counter[str] = field(default_factory=Counter)
     by_status: Counter[int] = field(default_factory=Counter)
 
     def told(self) -> dict[str, Any]:
         statuses = {str(status): number for status, number in self.by_status.items()}
-        return {"requests": self.requests, "failed": self.failed, "groups": dict(self.by_group), "statuses": statuses}
+        numbers = {"requests": self.requests, "failed": self.failed, "under_way": self.under_way}
+        return {**numbers, "groups": dict(self.by_group), "statuses": statuses}
 
 
 @dataclass(frozen=True)
@@ -136,8 +141,11 @@ class DataPlane:
     def _follow(self) -> None:
         while True:
             for arn, listener in list(self._listeners.items()):
-                listener.rules = self._look(arn) or []
-            threading.Event().wait(_TICK)
+                try:
+                    listener.rules = self._look(arn) or []
+                except Exception:  # noqa: BLE001 - the other listeners, and the next look
+                    traceback.print_exc(file=sys.stderr)
+            time.sleep(_TICK)
 
 
 class _Listener:
@@ -174,11 +182,16 @@ class _Listener:
             writer.close()
 
     async def _answer(self, request: Message) -> bytes:
-        status, group, sent = await self._forward(request)
-        self.traffic.requests += 1
-        self.traffic.by_status[status] += 1
+        traffic = self.traffic
+        traffic.under_way += 1
+        try:
+            status, group, sent = await self._forward(request)
+        finally:
+            traffic.under_way -= 1
+        traffic.requests += 1
+        traffic.by_status[status] += 1
         if group:
-            self.traffic.by_group[group] += 1
+            traffic.by_group[group] += 1
         return sent
 
     async def _forward(self, request: Message) -> tuple[int, str, bytes]:

@@ -96,11 +96,10 @@ class Cloud:
         """In the order in which they took effect. *who* "*": also the tests' own and those of functions."""
         return [
             call
-            for call in (Call(**each) for each in self.ask("calls"))
+            for call in (Call(**each) for each in self.ask("calls", who=who))
             if mutating in (None, call.mutating)
             and service in ("*", call.service)
             and operation in ("*", call.operation)
-            and who in ("*", call.who)
         ]
 
     def forget(self) -> None:
@@ -141,7 +140,7 @@ class Cloud:
 
     def deny(self, service: str, operation: str, *, resource: str = "*", times: int | None = None) -> None:
         """The client has no permission for it."""
-        action = f"{_IAM_PREFIXES.get(service, service)}:{operation}"
+        action = _IAM_ACTIONS.get((service, operation), f"{_IAM_PREFIXES.get(service, service)}:{operation}")
         code, status = _DENIED.get(service, ("AccessDenied" if service in _XML else "AccessDeniedException", 403))
         message = f"User: arn:aws:iam::111122223333:user/runner is not authorized to perform: {action} on resource: "
         message += f"{resource} because no identity-based policy allows the {action} action"
@@ -188,12 +187,16 @@ class Cloud:
         except urllib.error.HTTPError as error:
             raise AssertionError(f"the cloud refused {name}: {error.read().decode()}") from None
 
-    _ask = ask
-
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _XML = ("elbv2", "elb", "autoscaling", "cloudwatch", "sts", "iam", "sns", "s3")
 _IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing"}
+_IAM_ACTIONS = {  # where IAM names an operation otherwise
+    ("lambda", "Invoke"): "lambda:InvokeFunction",
+    ("s3", "HeadObject"): "s3:GetObject",
+    ("s3", "ListObjectsV2"): "s3:ListBucket",
+    ("s3", "ListBuckets"): "s3:ListAllMyBuckets",
+}
 _DENIED = {"ec2": ("UnauthorizedOperation", 403), "ecs": ("AccessDeniedException", 400)}
 
 
@@ -248,7 +251,13 @@ def cloud(folder: Path) -> Iterator[Cloud]:
 def _environment() -> dict[str, str]:
     """Nothing of AWS that the tests' own environment may hold."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_", "COV_"))}
-    return {**kept, "PYTHONPATH": str(_TESTS), "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return {
+        **kept,
+        "PYTHONPATH": str(_TESTS),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # hundreds of images at every reset; any image can be launched
+    }
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:

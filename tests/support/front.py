@@ -89,13 +89,16 @@ class Front:
         return answer
 
     def _run(self, environ: dict[str, Any], body: bytes, asked: Asked, lagging: bool) -> Answer:
-        if asked.mutating:
-            self._lag.before_write(asked.service)
-        with self._lag.reading(asked.service) if lagging and not asked.mutating else contextlib.nullcontext():
-            answer = self._ask_moto(environ, body, asked)
-        if asked.mutating:
+        if asked.operation in _MAY_WAIT or not (asked.mutating or lagging):
+            return self._ask_moto(environ, body, asked)
+        if not asked.mutating:
+            with self._lag.reading(asked.service):
+                return self._ask_moto(environ, body, asked)
+        self._lag.before_write(asked.service)
+        try:
+            return self._ask_moto(environ, body, asked)
+        finally:
             self._lag.after_write(asked.service)
-        return answer
 
     def _ask_moto(self, environ: dict[str, Any], body: bytes, asked: Asked) -> Answer:
         """What moto cannot do is answered with 501, which no client tries again, and its reason."""

@@ -11,12 +11,12 @@ import json
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from support.cloud import Cloud
+from support.invocations import Invocations
 
 _TRUST = {
     "Version": "2012-10-17",
@@ -126,15 +126,9 @@ def invoke(aws: Cloud, name: str, qualifier: str, event: Any = None) -> dict[str
     return {**answer, "Payload": json.loads(answer["Payload"].read())}
 
 
-def shares(aws: Cloud, name: str, qualifier: str, calls: int, at_once: int = 4) -> Counter[str]:
-    """How many of so many invocations each version executed; a failed one counts as "failed"."""
-    client = aws.client("lambda")
-
-    def call(_: int) -> str:
-        answer = client.invoke(FunctionName=name, Qualifier=qualifier, Payload=b"{}")
-        body = json.loads(answer["Payload"].read())
-        matches = not answer.get("FunctionError") and body["function_version"] == answer["ExecutedVersion"]
-        return str(answer["ExecutedVersion"]) if matches else "failed"
-
-    with ThreadPoolExecutor(at_once) as threads:
-        return Counter(threads.map(call, range(calls)))
+def shares(aws: Cloud, name: str, qualifier: str, calls: int) -> Counter[str]:
+    """How often each version was executed in so many invocations; none may fail."""
+    with Invocations(aws, name, qualifier) as load:
+        load.wait_for(calls)
+    assert not load.failures, load.failures[:3]
+    return Counter(load.versions[:calls])

@@ -56,20 +56,14 @@ class Lag:
                 backend.__dict__ = state
 
     def _shown(self, service: str) -> State | None:
+        """The newest state that is old enough; None where that is the present one."""
         states, until = self._states[service], time.monotonic() - self._seconds
         while len(states) > 1 and states[1][0] <= until:
             states.pop(0)
-        if len(states) == 1 and states[0][0] <= until:
-            return None if self._is_settled(service, until) else states[0][1]
-        return states[0][1] if states else None
-
-    def _is_settled(self, service: str, until: float) -> bool:
-        """The newest state is old enough: what is, is shown, and the copy is of no more use."""
-        (since, _) = self._states[service][0]
-        if since <= until and since:
-            self._states[service] = []
-            return True
-        return False
+        if len(states) > 1:
+            return states[0][1]
+        states.clear()  # the copy of the present is of no more use
+        return None
 
 
 def _copy(service: str) -> State:
@@ -77,11 +71,8 @@ def _copy(service: str) -> State:
     ours, others = [], []
     for each in _backends():
         (ours if each[0] in _MOTOS_NAMES.get(service, (service,)) else others).append(each[1])
-    made: State = {}
-    for backend in ours:
-        shared = {id(each): each for each in (*ours, *others)}
-        made[backend] = copy.deepcopy(backend.__dict__, shared)
-    return made
+    shared = {id(each): each for each in (*ours, *others)}
+    return {backend: copy.deepcopy(backend.__dict__, dict(shared)) for backend in ours}
 
 
 def _backends() -> list[tuple[str, BaseBackend]]:

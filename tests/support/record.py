@@ -42,9 +42,10 @@ class Record:
             self._file.write(json.dumps(call) + "\n")
             self._file.flush()
 
-    def calls(self) -> list[dict[str, Any]]:
+    def calls(self, who: str) -> list[dict[str, Any]]:
+        """*who* "*": everyone's."""
         with self._lock:
-            return list(self._calls)
+            return [call for call in self._calls if who in ("*", call["who"])]
 
     def forget(self) -> None:
         """The file keeps them."""

@@ -11,6 +11,7 @@ COMMON = frozenset(
     {
         "AccessDeniedException",
         "IncompleteSignatureException",
+        "InvalidOperationException",  # what is deployed to is not deleted; no exception of those operations says so
         "InvalidNextTokenException",  # ListTagsForResource has tokens, and no exception for them
         "InvalidSignatureException",
         "MissingAuthenticationTokenException",

@@ -12,18 +12,25 @@ import pytest
 from aws_world import AwsWorld
 from botocore.exceptions import ClientError
 from support.cloud import Cloud
-from support.fixtures import aws, shared_cloud  # noqa: F401 - fixtures
+from support.ecs_world import CONTAINER, PORT, EcsWorld
 from support.functions import HOOK, make_function
-from traffic_shapes import function_appspec
+from support.traffic import Load
+from traffic_shapes import function_appspec, service_appspec
 
 CANARY = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
 
 
 @pytest.fixture
-def world(tmp_path: Path, aws: Cloud) -> Iterator[AwsWorld]:  # noqa: F811 - the fixture
+def bare(tmp_path: Path, aws: Cloud) -> Iterator[AwsWorld]:
     with AwsWorld(tmp_path, aws) as made:
-        made.function()
         yield made
+
+
+@pytest.fixture
+def world(bare: AwsWorld) -> AwsWorld:
+    """With the function."""
+    bare.function()
+    return bare
 
 
 def test_43_a_canary_has_10_percent_at_once_and_all_after_5_minutes_at_aws(world: AwsWorld):
@@ -40,7 +47,7 @@ def test_43_a_canary_has_10_percent_at_once_and_all_after_5_minutes_at_aws(world
 def test_statement_45_a_hook_that_never_calls_back_fails_after_an_hour(world: AwsWorld):
     make_function(world.aws, "check", HOOK, variables={**world.variables, "STATUS": ""})
     made = world.deploy(world.group(), function_appspec(BeforeAllowTraffic="check"))
-    world.until(lambda: world.aws.calls(operation="Invoke"))
+    world.until(lambda: world.aws.calls(mutating=True, operation="Invoke"))
     world.later(minutes=59)
     assert world.events(made)["BeforeAllowTraffic"]["status"] == "InProgress"
     world.later(minutes=1.1)
@@ -52,7 +59,7 @@ def test_statement_45_a_hook_that_never_calls_back_fails_after_an_hour(world: Aw
         "AfterAllowTraffic": "Skipped",
     }
     assert world.alias() == {"1": 1.0}
-    assert len(world.aws.calls(operation="Invoke")) == 1
+    assert len(world.aws.calls(mutating=True, operation="Invoke")) == 1
 
 
 def test_statement_46_a_hook_says_succeeded_or_failed_and_says_it_once(world: AwsWorld):
@@ -134,3 +141,26 @@ def test_statement_50_an_alarm_stops_and_does_not_roll_back_what_rolls_back_on_f
     assert "rollbackInfo" not in told
     assert world.client.list_deployments(**place)["deployments"] == [made]
     assert world.alias() == {"1": 0.9, "2": 0.1}
+
+
+def test_the_canary_of_a_service_is_seen_in_its_requests(bare: AwsWorld):
+    service = EcsWorld(bare.aws)
+    service.serve(desired=2)
+    place = bare.group_of_service(service, "CodeDeployDefault.ECSCanary10Percent5Minutes", termination=30)
+    revision = service_appspec(service.task_definition(image="web:2"), CONTAINER, PORT)
+    with Load(service.open(service.listener), parallel=4) as load:
+        made = bare.deploy(place, revision)
+        bare.until(lambda: [each["trafficWeight"] for each in bare.target(made)["taskSetsInfo"]] == [90.0, 10.0])
+        load.wait_for(8)  # those that were under way
+        load.wait_for(600)
+        assert load.share("web:2", last=600) == pytest.approx(0.1, abs=0.06)
+        assert bare.get(made)["status"] == "InProgress"
+        bare.later(minutes=5)
+        bare.until(lambda: bare.get(made)["instanceTerminationWaitTimeStarted"])
+        load.wait_for(108)
+        assert load.share("web:2", last=100) == 1
+        bare.later(minutes=30)
+        assert bare.ended(made)["status"] == "Succeeded", bare.get(made)["errorInformation"]
+        load.wait_for(50)
+    assert load.failures == []
+    bare.until(lambda: len(service.task_sets()) == 1)

@@ -1,4 +1,4 @@
-"""Finds, before the first deployment, what a deployment group would miss in AWS: things, and permissions. Changes nothing."""
+"""Finds, before the first deployment, what a deployment group would miss in AWS, things and permissions. Changes nothing."""
 
 from runner.aws.doctor.examining import examine
 from runner.aws.doctor.findings import Finding

@@ -1,4 +1,4 @@
-"""Which permissions are there: asked of IAM's simulation, and where that is not allowed, found out by calls that do nothing."""
+"""Which permissions are there: asked of IAM's simulation, or where that is not allowed, tried with calls that do nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,6 +9,12 @@ from runner.aws.doctor.needs import Need
 from runner.model.aws import AwsPlace
 
 _AT_ONCE = 50  # actions of one SimulatePrincipalPolicy
+_PASSED_TO = {  # policies usually say whom a role may be passed to
+    "ContextKeyName": "iam:PassedToService",
+    "ContextKeyValues": ["ecs-tasks.amazonaws.com"],
+    "ContextKeyType": "string",
+}
+_CONTEXT = {"ContextEntries": [_PASSED_TO]}
 
 
 def judge(aws: Aws, place: AwsPlace, who: Identity, needs: Sequence[Need]) -> Iterator[Finding]:
@@ -44,7 +50,7 @@ def _ask_iam(aws: Aws, place: AwsPlace, who: Identity, needs: Iterable[Need]) ->
     decisions: dict[tuple[str, str], str] = {}
     for resource, named in actions.items():
         for some in (named[start : start + _AT_ONCE] for start in range(0, len(named), _AT_ONCE)):
-            asked = {"PolicySourceArn": who.policies_of, "ActionNames": some, "ResourceArns": [resource]}
+            asked = {"PolicySourceArn": who.policies_of, "ActionNames": some, "ResourceArns": [resource], **_CONTEXT}
             for each in aws.pages(place, "iam", "simulate_principal_policy", asked, "EvaluationResults", **HASTE):
                 decisions[each["EvalActionName"], resource] = each["EvalDecision"]
     return decisions

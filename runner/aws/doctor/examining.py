@@ -20,17 +20,11 @@ def examine(aws: Aws, subject: Subject) -> list[Finding]:
         return [missing("credentials", error.message)]
     seen = look(aws, subject, who)
     allowed = judge(aws, subject.place, who, list(needs(subject, who, seen)))
-    return _once([fine("credentials", f"account {who.account}, {who.arn}"), *seen.findings, *allowed])
+    found = [fine("credentials", f"account {who.account}, {who.arn}"), *seen.findings]
+    told = {_action(finding) for finding in found}
+    return [*found, *(each for each in allowed if each.statement is None or _action(each) not in told)]
 
 
-def _once(findings: list[Finding]) -> list[Finding]:
-    """A permission that looking around lacked is told of once."""
-    told: set[str] = set()
-    kept = []
-    for finding in findings:
-        action = str(finding.statement["Action"]) if finding.statement else ""
-        if action and action in told:
-            continue
-        told.add(action)
-        kept.append(finding)
-    return kept
+def _action(finding: Finding) -> str:
+    """The permission that is missing; looking around may have been told of it already."""
+    return str(finding.statement["Action"]) if finding.statement else ""

@@ -9,8 +9,8 @@ from runner.model.value import Value
 class Finding(Value, frozen=True, kw_only=True):
     """*what*: a thing (`function orders`) or a permission (`lambda:UpdateAlias on arn:...`).
 
-    *verdict*: `missing`, it is not there, or not as a deployment needs it; `denied`, it is not allowed; `unknown`, nobody could
-    say. *statement*: of an IAM policy of *who*, that grants what was denied.
+    *verdict*: `missing`: it is not there, or not as a deployment needs it; `denied`: it is not allowed; `unknown`: nobody
+    could say. *statement*: of an IAM policy of *who*, that grants what was denied.
     """
 
     what: str

@@ -50,12 +50,8 @@ class _Looking:
         found = self._find(what, "lambda", "get_function_configuration", name)
         if found is None or subject.alias is None:
             return
-        alias = self._find(
-            f"alias {subject.alias} of {what}", "lambda", "get_alias", {**name, "Name": subject.alias}, _split
-        )
-        if alias and alias["FunctionVersion"] == "$LATEST":
-            said = "it points at $LATEST, and deployments move traffic between published versions; publish one"
-            self._findings[-1] = missing(self._findings[-1].what, said)
+        alias = {**name, "Name": subject.alias}
+        self._find(f"alias {subject.alias} of {what}", "lambda", "get_alias", alias, _unfit)
 
     def service(self) -> None:
         service = self._subject.service
@@ -90,7 +86,7 @@ class _Looking:
     def _service(self, service: dict[str, Any]) -> None:
         self._known["controller"] = (service.get("deploymentController") or {}).get("type", "ECS")
         sets = service.get("taskSets") or ()
-        primary = next((each for each in sets if each.get("status") == "PRIMARY"), {})
+        primary: dict[str, Any] = next((each for each in sets if each.get("status") == "PRIMARY"), {})
         self._known["task_definition"] = primary.get("taskDefinition") or service.get("taskDefinition")
         if not self._known["task_definition"]:
             return
@@ -139,7 +135,9 @@ class _Looking:
         return self._aws.call(self._subject.place, service, operation, params, **HASTE)
 
 
-def _split(alias: dict[str, Any]) -> str | None:
+def _unfit(alias: dict[str, Any]) -> str | None:
+    if alias.get("FunctionVersion") == "$LATEST":
+        return "it points at $LATEST, and deployments move traffic between published versions; publish one"
     if (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights"):
         return "its traffic is split between two versions; a deployment begins only where it points at one alone"
     return None

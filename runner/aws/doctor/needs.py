@@ -74,7 +74,7 @@ def _of_service(subject: Subject, who: Identity, seen: Seen) -> Iterator[Need]:
     known = {"taskDefinition": seen.task_definition} if seen.task_definition else None
     yield Need("ecs", "describe_task_definition", "*", known)
     if service.task_definition:
-        yield Need("ecs", "register_task_definition", "*", {"family": "penstock-doctor", "containerDefinitions": []})
+        yield Need("ecs", "register_task_definition", "*", None)
         for role in seen.roles:
             yield Need("iam", "pass_role", role, None)
     if seen.controller == "ECS":
@@ -103,7 +103,7 @@ def _of_native(there: dict[str, Any], arn: str, cluster: str, who: Identity) -> 
 
 def _of_task_sets(there: dict[str, Any], arn: str, sets: str) -> Iterator[Need]:
     one = {**there, "taskSet": _NO_TASK_SET}
-    yield Need("ecs", "create_task_set", sets, {**there, "taskDefinition": "penstock-doctor:1"})
+    yield Need("ecs", "create_task_set", sets, None)
     yield Need("ecs", "update_task_set", sets, {**one, "scale": {"value": 0.0, "unit": "PERCENT"}})
     yield Need("ecs", "update_service_primary_task_set", arn, {**there, "primaryTaskSet": _NO_TASK_SET})
     yield Need("ecs", "delete_task_set", sets, one)

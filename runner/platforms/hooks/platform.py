@@ -8,6 +8,7 @@ from runner.model.program import TargetState, Task, TrafficJob
 from runner.model.services import EcsSpec
 from runner.platforms.hooks import words
 from runner.platforms.hooks.answers import Answers
+from runner.platforms.hooks.beforehand import check_hooks
 from runner.platforms.hooks.invocation import Caller
 from runner.platforms.hooks.run import Means, Run
 from runner.ports import Clock, Report, TrafficPlatform
@@ -30,7 +31,9 @@ class WithHooks:
         self._means = Means(hooks, self._answers, aws, clock)
 
     def inspect(self, job: TrafficJob) -> tuple[str, TargetState]:
-        return self._platform.inspect(job)
+        found = self._platform.inspect(job)
+        check_hooks(self._means.aws, job, serves=self._serves)
+        return found
 
     async def act(self, task: Task, report: Report) -> Outcome:
         if task.act.event not in EVENTS:

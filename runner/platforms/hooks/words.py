@@ -39,16 +39,26 @@ def silent(task: Task, function: str, log: str) -> Outcome:
 
 
 def refused(function: str, error: AwsError) -> Outcome:
-    code = error.code if error.code in _PERMISSIONS else FAILED
-    return _failed(code, "ScriptMissing", function, f"the hook {function} was not run: {error.message}", "")
+    return _failed(code_of(error), "ScriptMissing", function, f"the hook {function} was not run: {error.message}", "")
 
 
 def not_served(task: Task, function: str) -> Outcome:
-    message = (
-        f"{task.act.event} has the hook {function}, which answers over the wire API, and this process does not listen. "
-        "Deployments with hooks need `penstock serve` with an address that the function can reach"
+    return _failed(FAILED, "ScriptNotExecutable", function, unheard(task.act.event, function), "")
+
+
+def unheard(event: str, function: str) -> str:
+    return (
+        f"{event} has the hook {function}, which answers over the wire API, and this process does not listen. Deployments "
+        "with hooks need `penstock serve` with an address that the function can reach"
     )
-    return _failed(FAILED, "ScriptNotExecutable", function, message, "")
+
+
+def unable(event: str, function: str, error: AwsError) -> str:
+    return f"{event} has the hook {function}, which could not be invoked: {error.message}"
+
+
+def code_of(error: AwsError) -> str:
+    return error.code if error.code in _PERMISSIONS else FAILED
 
 
 def _failed(code: str, error_code: str, function: str, message: str, log: str) -> Outcome:

@@ -50,7 +50,7 @@ class ServicePlatform:
     ) -> None:
         """See `Pace`."""
         self._aws = aws
-        self._pace = Pace(clock, pause, every, limit, settle)
+        self._pace = Pace(clock, clock(), pause, every, limit, settle)
 
     def inspect(self, job: TrafficJob) -> tuple[str, EcsState]:
         return inspect(Calls(self._aws, job.place), job)

@@ -12,6 +12,7 @@ from runner.platforms.services.installing import forwarding
 from runner.platforms.services.routes import entries
 from runner.platforms.services.service import Service, describe, scale
 from runner.platforms.services.shifting import at_least_one, note_weight, promote, scale_to
+from runner.platforms.services.undoing import left_behind
 from runner.platforms.services.work import Work
 
 
@@ -34,6 +35,8 @@ async def restore(work: Work) -> None:
 async def terminate(work: Work) -> None:
     """Act Terminate: delete the task set that serves no more; the original, or in a rollback the replacement."""
     undoing = work.task.job.restoring is not None
+    if undoing and work.state.replacement is None:  # perhaps it was not shown yet when the rollback began
+        work.note(replacement=await work.do(lambda: left_behind(_look(work), work.state)))
     doomed, heir = work.state.original, work.state.replacement
     if undoing:
         doomed, heir = heir, doomed

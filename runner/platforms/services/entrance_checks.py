@@ -3,15 +3,13 @@
 Everything here blocks and only reads.
 """
 
-from typing import Any
-
 from runner.errors import Refused
 from runner.model.services import EcsSpec, Route
 from runner.platforms.services import listeners, target_groups
 from runner.platforms.services.actions import Actions, describe, group_name, receives, shares
 from runner.platforms.services.calls import Calls
 from runner.platforms.services.installing import is_on
-from runner.platforms.services.routes import balancer_of, is_classic, is_rule, named
+from runner.platforms.services.routes import balancer_of, is_classic, is_rule, listener_of, named
 from runner.platforms.services.service import Shown
 
 _BALANCER = "ELASTIC_LOAD_BALANCING_INVALID"
@@ -32,11 +30,13 @@ def found_entrances(
         _check_group(name, group, network_mode)
     for route, (blue, _) in zip(spec.routes, pairs, strict=True):
         _check_balancers(route, next(each for each in groups.values() if each["TargetGroupArn"] == blue))
-    now = listeners.read(calls, named(spec.routes))
+    balancers = dict.fromkeys(arn for group in groups.values() for arn in group["LoadBalancerArns"])
+    now = {arn: actions for balancer in balancers for arn, actions in listeners.all_of(calls, balancer).items()}
     before: dict[str, Actions] = {}
     for route, (blue, green) in zip(spec.routes, pairs, strict=True):
         for arn, is_test in ((route.listener, False), (route.test_listener, True)):
-            before |= _entrance(calls, arn, now, blue, green, is_test) if arn is not None else {}
+            before |= _entrance(arn, now, blue, green, is_test) if arn is not None else {}
+    _check_others(now, before, pairs)
     return before, pairs
 
 
@@ -77,21 +77,17 @@ def _check_balancers(route: Route, blue: target_groups.Group) -> None:
             raise Refused(_BALANCER, f"target group {blue['TargetGroupName']} is not behind the load balancer of {arn}")
 
 
-def _entrance(
-    calls: Calls, arn: str, now: dict[str, Actions], blue: str, green: str, is_test: bool
-) -> dict[str, Actions]:
+def _entrance(arn: str, now: dict[str, Actions], blue: str, green: str, is_test: bool) -> dict[str, Actions]:
     """What *arn* stands for: itself, and the rules of a listener, as far as they forward to the service."""
     if arn not in now:
         raise Refused(
             "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", f"there is no {'rule' if is_rule(arn) else 'listener'} {arn}"
         )
-    candidates = {arn: now[arn]}
-    if not is_rule(arn):
-        candidates |= listeners.rules_of(calls, arn)
+    candidates = {each: actions for each, actions in now.items() if arn in (each, is_rule(each) and listener_of(each))}
     for entry, actions in candidates.items():
         if receives(actions, green):
             raise Refused(_BALANCER, _taken(entry, actions, blue, green))
-    found: dict[str, Any] = {entry: actions for entry, actions in candidates.items() if receives(actions, blue)}
+    found = {entry: actions for entry, actions in candidates.items() if receives(actions, blue)}
     if not found:
         raise Refused(
             "INVALID_ECS_SERVICE",
@@ -99,6 +95,18 @@ def _entrance(
             f"{describe(now[arn])}, not to {group_name(blue)}",
         )
     return found
+
+
+def _check_others(now: dict[str, Actions], before: dict[str, Actions], pairs: tuple[tuple[str, str], ...]) -> None:
+    """Nobody else may use the target groups: their requests would stay with the original, and end with it."""
+    for arn, actions in now.items():
+        used = [group for pair in pairs for group in pair if receives(actions, group)]
+        if used and arn not in before:
+            raise Refused(
+                _BALANCER,
+                f"{arn} sends requests to {group_name(used[0])} too, but no route of the deployment group names it. Name it "
+                "there (a test listener as such), or let it forward elsewhere",
+            )
 
 
 def _taken(entry: str, actions: Actions, blue: str, green: str) -> str:

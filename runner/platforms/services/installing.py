@@ -19,17 +19,13 @@ OURS = re.compile(r"d-[A-Z0-9]{9}")  # what we write into externalId: a deployme
 
 async def install(work: Work) -> None:
     """Register what is to be registered, create the task set once, wait until it is steady and healthy."""
-    if work.spec.document is not None:
-        registered = await work.do(
-            partial(task_definitions.register, work.calls, work.spec.document, work.task.job.deployment_id)
-        )
-        work.note(task_definition=registered)
-        work.say(f"task definition {registered}")
+    work.note(task_definition=await task_definitions.pinned(work))
     await _attach(work)
     work.say(await work.do(partial(_create, work)))
     assert work.state.replacement is not None
-    await settling.steady(work, work.state.replacement.id)
-    await settling.healthy(work, replacement_groups(work), lambda: _running(work))
+    made = work.state.replacement.id
+    await settling.steady(work, made)
+    await settling.healthy(work, replacement_groups(work), lambda: running(work), made)
 
 
 def replacement_groups(work: Work) -> list[str]:
@@ -169,5 +165,5 @@ def _where(work: Work, model: Shown) -> dict[str, Any]:
     return {**found, "platformVersion": version} if version else found
 
 
-def _running(work: Work) -> int:
+def running(work: Work) -> int:
     return work.state.replacement.desired if work.state.replacement else 0

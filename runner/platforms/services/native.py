@@ -8,8 +8,9 @@ import datetime as dt
 from functools import partial
 from typing import Any
 
+from runner.aws import AwsError
 from runner.errors import Refused
-from runner.platforms.services import updating
+from runner.platforms.services import task_definitions, updating
 from runner.platforms.services.calls import Calls
 from runner.platforms.services.rolling import shown_as_task_set
 from runner.platforms.services.service import Service, describe
@@ -23,7 +24,7 @@ Shown = dict[str, Any]  # a service deployment, as DescribeServiceDeployments sh
 
 async def deploy(work: Work) -> None:
     """Event Install: ask for the new task definition, and follow the service deployment that this makes."""
-    wanted = await work.do(partial(updating.pin, work))
+    wanted = await task_definitions.pinned(work)
     work.note(task_definition=wanted)
     await _allow_time(work)
     arn = await _asked(work, wanted)
@@ -37,6 +38,7 @@ async def go_back(work: Work) -> None:
     if original is None or not original.task_definition:
         raise Refused("INVALID_ECS_SERVICE", "what the service ran before is not known")
     await _allow_time(work)
+    await work.soon(lambda: "" if _brings(work, _newest(work), ours) else "it is not shown, or another one is")
     newest = await work.do(partial(_newest, work))
     if newest is not None and newest["status"] in _RUNNING and await work.do(partial(_brings, work, newest, ours)):
         await work.do(partial(_stop, work, newest))
@@ -111,12 +113,17 @@ def _rolled_back(work: Work, arn: str) -> str:
 
 
 def _stop(work: Work, shown: Shown) -> None:
-    if shown["status"] in ("PENDING", "IN_PROGRESS"):
-        work.calls.ecs(
-            "stop_service_deployment", serviceDeploymentArn=shown["serviceDeploymentArn"], stopType="ROLLBACK"
-        )
-        work.changed()
-        work.say(f"asked ECS to roll back {shown['serviceDeploymentArn']}")
+    """Nothing to do where it goes back already, or has ended since it was looked at."""
+    arn = shown["serviceDeploymentArn"]
+    if shown["status"] not in ("PENDING", "IN_PROGRESS"):
+        return
+    try:
+        work.calls.ecs("stop_service_deployment", serviceDeploymentArn=arn, stopType="ROLLBACK")
+    except Refused as error:
+        if not isinstance(error.__cause__, AwsError) or error.__cause__.aws_code != "ConflictException":
+            raise
+    work.changed()
+    work.say(f"asked ECS to roll back {arn}")
 
 
 def _stays(work: Work, newest: Shown | None, former: str) -> bool:

@@ -4,21 +4,23 @@
 one means that something has happened since.
 """
 
+import datetime as dt
 from functools import partial
+from typing import Any
 
 from runner.errors import Refused
 from runner.model.services import TaskSet
-from runner.platforms.services import trouble, updating
+from runner.platforms.services import task_definitions, trouble, updating
 from runner.platforms.services.service import Service, Shown, describe
 from runner.platforms.services.work import Work
 
 
 async def roll(work: Work) -> None:
     """Event Install: replace the service's tasks. Fails when ECS gives up, or goes back (its circuit breaker)."""
-    wanted = await work.do(partial(updating.pin, work))
+    wanted = await task_definitions.pinned(work)
     work.note(task_definition=wanted)
     await work.do(partial(_ask_once, work, wanted))
-    await work.until(partial(_progress, work, wanted), partial(_explain, work))
+    await work.until(_Watch(work, wanted).look, partial(_explain, work))
     await work.do(partial(_note, work, moved=True))
 
 
@@ -27,8 +29,9 @@ async def roll_back(work: Work) -> None:
     original = work.state.original
     if original is None or not original.task_definition:
         raise Refused("INVALID_ECS_SERVICE", "what the service ran before is not known")
+    await work.soon(partial(_is_back, work, original.task_definition))
     await work.do(partial(_ask_to_go_back, work, original.task_definition))
-    await work.until(partial(_progress, work, original.task_definition), partial(_explain, work))
+    await work.until(_Watch(work, original.task_definition).look, partial(_explain, work))
     await work.do(partial(_note, work, moved=False))
 
 
@@ -53,6 +56,12 @@ def _ask_once(work: Work, wanted: str) -> None:
         updating.update(work, service, wanted)
 
 
+def _is_back(work: Work, wanted: str) -> str:
+    """Not to be believed at once: our own update may not be shown yet."""
+    primary = _look(work).primary_deployment
+    return "it is back" if primary is not None and primary.get("taskDefinition") == wanted else ""
+
+
 def _ask_to_go_back(work: Work, wanted: str) -> None:
     service = _look(work)
     primary = service.primary_deployment
@@ -60,42 +69,60 @@ def _ask_to_go_back(work: Work, wanted: str) -> None:
         updating.update(work, service, wanted)
 
 
-def _progress(work: Work, wanted: str) -> str:
-    """What is still to come; "" when all tasks are replaced. Raises when ECS has failed or gone back."""
-    service = _look(work)
-    primary = service.primary_deployment
-    if primary is None or (work.is_fresh and _is_former(work, primary)):
-        return "ECS has not begun yet"
-    if primary.get("taskDefinition") != wanted:
-        return _superseded(work, service, primary, wanted)
-    if primary.get("rolloutState") == "FAILED":
-        raise Refused("ECS_UPDATE_ERROR", _told(work, service, primary, "the update has failed"))
-    if _is_complete(primary):
-        return ""
-    if trouble.too_many(primary.get("failedTasks", 0), primary.get("desiredCount", 0)) and not _has_breaker(service):
-        raise Refused("ECS_UPDATE_ERROR", _told(work, service, primary, "new tasks keep stopping"))
-    return f"{updating.counts(primary)}; {primary.get('rolloutStateReason') or 'in progress'}"
+class _Watch:
+    """Looks at the service again and again until it runs *wanted*. Remembers why ECS has given up: it soon forgets that."""
 
+    def __init__(self, work: Work, wanted: str) -> None:
+        self._work = work
+        self._wanted = wanted
+        self._why = ""
 
-def _superseded(work: Work, service: Service, primary: Shown, wanted: str) -> str:
-    """Another task definition is being deployed: by ECS's circuit breaker, which is waited for, or by somebody."""
-    ours = next((each for each in service.deployments if each.get("taskDefinition") == wanted), None)
-    original = work.state.original
-    if original is None or primary.get("taskDefinition") != original.task_definition:
-        raise Refused(
-            "ECS_UPDATE_ERROR",
-            f"somebody else has deployed {primary.get('taskDefinition')} to service {work.spec.service} meanwhile",
-        )
-    if _is_complete(primary) or primary.get("rolloutState") == "FAILED":
-        what = f"ECS has gone back to {original.task_definition}"
-        raise Refused("ECS_UPDATE_ERROR", _told(work, service, ours or primary, what))
-    return f"ECS goes back to {original.task_definition}: {updating.counts(primary)}"
+    def look(self) -> str:
+        """What is still to come; "" when all tasks are replaced. Raises when ECS has failed or gone back."""
+        work, service = self._work, _look(self._work)
+        primary = service.primary_deployment
+        if primary is None or (work.is_fresh and not self._is_new(primary)):
+            return "ECS has not begun yet"
+        if primary.get("taskDefinition") != self._wanted:
+            return self._superseded(service, primary)
+        if primary.get("rolloutState") == "FAILED":
+            self._remember(service, primary)
+            if _may_go_back(work, service, primary):
+                return f"ECS gives up{self._why}"
+            raise Refused("ECS_UPDATE_ERROR", f"the update has failed{self._why}")
+        if _is_complete(primary):
+            return ""
+        if trouble.too_many(primary.get("failedTasks", 0), primary.get("desiredCount", 0)) and not _breaker(service):
+            self._remember(service, primary)
+            raise Refused("ECS_UPDATE_ERROR", f"new tasks keep stopping{self._why}")
+        return f"{updating.counts(primary)}; {primary.get('rolloutStateReason') or 'in progress'}"
 
+    def _is_new(self, primary: Shown) -> bool:
+        """A read that lags behind our own change shows the deployment from before."""
+        former = self._work.state.original
+        return primary.get("taskDefinition") == self._wanted and (former is None or primary["id"] != former.id)
 
-def _is_former(work: Work, primary: Shown) -> bool:
-    """A read that lags behind our own change shows the deployment from before."""
-    former = work.state.original
-    return former is not None and primary["id"] == former.id
+    def _superseded(self, service: Service, primary: Shown) -> str:
+        """Another task definition is being deployed: by ECS's circuit breaker, which is waited for, or by somebody."""
+        original = self._work.state.original
+        if original is None or primary.get("taskDefinition") != original.task_definition:
+            raise Refused(
+                "ECS_UPDATE_ERROR",
+                f"somebody else has deployed {primary.get('taskDefinition')} to service {self._work.spec.service} meanwhile",
+            )
+        ours = [each for each in service.deployments if each.get("taskDefinition") == self._wanted]
+        if ours:
+            self._remember(service, ours[0])
+        if _is_complete(primary) or primary.get("rolloutState") == "FAILED":
+            what = f"ECS has gone back to {original.task_definition}"
+            raise Refused("ECS_UPDATE_ERROR", f"{what}{self._why or _events(self._work, service)}")
+        return f"ECS goes back to {original.task_definition}: {updating.counts(primary)}"
+
+    def _remember(self, service: Service, failed: Shown) -> None:
+        if not self._why:
+            more = trouble.explain(self._work.calls, self._work.spec.cluster, service, failed, self._work.began)
+            self._why = f": {failed.get('rolloutStateReason') or 'no reason is given'}{more}"
+            self._work.say(f"ECS has given up{self._why}")
 
 
 def _is_complete(deployment: Shown) -> bool:
@@ -106,15 +133,21 @@ def _is_complete(deployment: Shown) -> bool:
     return bool(deployment.get("runningCount") == deployment.get("desiredCount") and not deployment.get("pendingCount"))
 
 
-def _has_breaker(service: Service) -> bool:
-    breaker = service.shown.get("deploymentConfiguration", {}).get("deploymentCircuitBreaker", {})
-    return bool(breaker.get("enable"))
+def _may_go_back(work: Work, service: Service, failed: Shown) -> bool:
+    """Whether the circuit breaker may still begin its way back, which it does at once, or never."""
+    given_up = failed.get("updatedAt")
+    soon = given_up is not None and work.pace.clock() < given_up + dt.timedelta(seconds=work.pace.settle)
+    return bool(soon and _breaker(service).get("rollback"))
 
 
-def _told(work: Work, service: Service, deployment: Shown, what: str) -> str:
-    reason = deployment.get("rolloutStateReason") or ""
-    more = trouble.explain(work.calls, work.spec.cluster, service, deployment, work.began)
-    return f"{what}{': ' + reason if reason else ''}{more}"
+def _breaker(service: Service) -> dict[str, Any]:
+    """The service's circuit breaker; empty when it is not switched on."""
+    found = service.shown.get("deploymentConfiguration", {}).get("deploymentCircuitBreaker") or {}
+    return found if found.get("enable") else {}
+
+
+def _events(work: Work, service: Service) -> str:
+    return "".join(f"\nevent {line}" for line in service.events(work.began))
 
 
 def _explain(work: Work) -> str:

@@ -10,20 +10,27 @@ from runner.platforms.services.actions import group_name
 from runner.platforms.services.service import Service, Shown, describe, is_steady, scale, seen, wanted_tasks
 from runner.platforms.services.work import Work
 
+_SELDOM = 3  # looks until the next one at stopped tasks, which takes two calls more
+
 
 async def steady(work: Work, task_set: str, at_scale: float | None = None) -> None:
     """Wait until all tasks of *task_set* run, and those that the load balancer looks at answer.
 
     *at_scale*: percent that has just been asked for; AWS may show the old one for a while. Raises when tasks keep stopping.
     """
-    await work.until(_Watch(work, task_set, at_scale).look, partial(_explain, work, task_set))
+    look = partial(_unsteady, work, task_set, at_scale, _Patience(work, task_set))
+    await work.until(look, partial(_explain, work, task_set))
     await work.do(partial(refresh, work))
 
 
-async def healthy(work: Work, groups: Iterable[str], needed: Callable[[], int]) -> None:
-    """Wait until each of *groups* has that many healthy targets, where a load balancer looks at them at all."""
+async def healthy(work: Work, groups: Iterable[str], needed: Callable[[], int], task_set: str | None = None) -> None:
+    """Wait until each of *groups* has that many healthy targets, where a load balancer looks at them at all.
+
+    *task_set*: the one whose tasks they are; raises when these keep stopping.
+    """
     for group in dict.fromkeys(groups):
-        await work.until(partial(_unwell, work, group, needed), partial(_symptoms, work, group))
+        patience = _Patience(work, task_set)
+        await work.until(partial(_unwell, work, group, needed, patience), partial(_symptoms, work, group))
 
 
 def present(work: Work, task_set: str) -> tuple[Service, Shown]:
@@ -54,34 +61,35 @@ def refresh(work: Work) -> None:
             work.note(**{name: seen(service, shown, known.label, known.weight, known.target_group)})
 
 
-class _Watch:
-    """Looks at one task set again and again. Asks for stopped tasks only when nothing has moved since the last look."""
+class _Patience:
+    """Looks now and then at the tasks of a task set that have stopped, and loses hope when there are too many."""
 
-    def __init__(self, work: Work, task_set: str, at_scale: float | None) -> None:
+    def __init__(self, work: Work, task_set: str | None) -> None:
         self._work = work
         self._task_set = task_set
-        self._at_scale = at_scale
-        self._last = ""
+        self._looks = 0
 
-    def look(self) -> str:
-        service, shown = present(self._work, self._task_set)
-        if is_steady(service, shown) and self._at_scale in (None, scale(shown)):
-            return ""
-        waits = (
-            f"task set {self._task_set}: {shown.get('runningCount', 0)} of {wanted_tasks(service, shown)} tasks run, "
-            f"{shown.get('pendingCount', 0)} pending, {shown.get('stabilityStatus', 'STABILIZING')}"
-        )
-        if waits == self._last:
-            self._give_up(service, shown)
-        self._last = waits
-        return waits
-
-    def _give_up(self, service: Service, shown: Shown) -> None:
+    def wear(self) -> None:
+        self._looks += 1
+        if self._task_set is None or self._looks % _SELDOM:
+            return
         work = self._work
+        service, shown = present(work, self._task_set)
         tasks = trouble.stopped(work.calls, work.spec.cluster, work.spec.service, shown)
         if trouble.too_many(len(tasks), wanted_tasks(service, shown)):
             more = trouble.explain(work.calls, work.spec.cluster, service, shown, work.began)
-            raise Refused("ECS_UPDATE_ERROR", f"tasks of task set {shown['id']} keep stopping{more}")
+            raise Refused("ECS_UPDATE_ERROR", f"tasks of task set {self._task_set} keep stopping{more}")
+
+
+def _unsteady(work: Work, task_set: str, at_scale: float | None, patience: _Patience) -> str:
+    service, shown = present(work, task_set)
+    if is_steady(service, shown) and at_scale in (None, scale(shown)):
+        return ""
+    patience.wear()
+    return (
+        f"task set {task_set}: {shown.get('runningCount', 0)} of {wanted_tasks(service, shown)} tasks run, "
+        f"{shown.get('pendingCount', 0)} pending, {shown.get('stabilityStatus', 'STABILIZING')}"
+    )
 
 
 def _explain(work: Work, task_set: str) -> str:
@@ -89,10 +97,11 @@ def _explain(work: Work, task_set: str) -> str:
     return trouble.explain(work.calls, work.spec.cluster, service, shown, work.began)
 
 
-def _unwell(work: Work, group: str, needed: Callable[[], int]) -> str:
+def _unwell(work: Work, group: str, needed: Callable[[], int], patience: _Patience) -> str:
     found = target_groups.health(work.calls, group)
     if found.is_unknown or found["healthy"] >= needed():
         return ""
+    patience.wear()
     return f"target group {group_name(group)}: {needed()} healthy targets are needed, there are {found}"
 
 

@@ -7,7 +7,7 @@ import msgspec
 from runner.errors import Refused
 from runner.model.services import TaskSet
 from runner.platforms.services import entrances, settling
-from runner.platforms.services.installing import replacement_groups
+from runner.platforms.services.installing import replacement_groups, running
 from runner.platforms.services.routes import entries, production
 from runner.platforms.services.service import describe, scale
 from runner.platforms.services.work import Work
@@ -46,7 +46,7 @@ async def rescale(work: Work) -> None:
     assert percent is not None
     replacement = _there(work.state.replacement, work)
     await scale_to(work, replacement.id, percent)
-    await settling.healthy(work, replacement_groups(work), lambda: work.state.replacement.desired)  # type: ignore[union-attr]
+    await settling.healthy(work, replacement_groups(work), lambda: running(work), replacement.id)
 
 
 async def scale_to(work: Work, task_set: str, percent: float) -> None:

@@ -1,11 +1,13 @@
-"""Which task definition a deployment brings: found, or registered once. Everything here blocks."""
+"""Which task definition a deployment brings: found, or registered once."""
 
+from functools import partial
 from typing import Any
 
 from runner.aws import AwsError
 from runner.errors import Refused
 from runner.model.services import EcsSpec
 from runner.platforms.services.calls import Calls
+from runner.platforms.services.work import Work
 
 TAG = "penstock:deployment"  # whose deployment registered it
 
@@ -13,7 +15,7 @@ Definition = dict[str, Any]  # as DescribeTaskDefinition shows it, or as Registe
 
 
 def look_up(calls: Calls, spec: EcsSpec) -> Definition:
-    """What *spec* names, with its `taskDefinitionArn`; or the document that is yet to be registered."""
+    """What *spec* names, with its `taskDefinitionArn`; or the document that is yet to be registered. Blocks."""
     if spec.document is not None:
         return spec.document
     if spec.task_definition is None:
@@ -33,8 +35,26 @@ def look_up(calls: Calls, spec: EcsSpec) -> Definition:
     return definition
 
 
+async def pinned(work: Work) -> str:
+    """ARN of the task definition to deploy; registers it when the revision brings a document.
+
+    RegisterTaskDefinition takes no token. So a process that has just begun looks for a while whether another one, which
+    died, has registered it.
+    """
+    document, deployment_id = work.spec.document, work.task.job.deployment_id
+    if document is None:
+        found = work.state.task_definition or work.spec.task_definition
+        if found is None:
+            raise Refused("INVALID_REVISION", "the revision names no task definition")
+        return found
+    await work.soon(partial(_missing, work.calls, document["family"], deployment_id), work.pace.born)
+    registered = await work.do(partial(register, work.calls, document, deployment_id))
+    work.say(f"task definition {registered}")
+    return registered
+
+
 def register(calls: Calls, document: Definition, deployment_id: str) -> str:
-    """ARN of the revision that this deployment has registered, now or before it was interrupted."""
+    """ARN of the revision that this deployment has registered, now or before it was interrupted. Blocks."""
     found = _registered(calls, document["family"], deployment_id)
     if found is not None:
         return found
@@ -60,6 +80,10 @@ def check(definition: Definition, container: str, port: int) -> None:
             "INVALID_ECS_SERVICE",
             f"container {container} of task definition {what} does not map port {port}; it maps {listed}",
         )
+
+
+def _missing(calls: Calls, family: str, deployment_id: str) -> str:
+    return "" if _registered(calls, family, deployment_id) else "not registered"
 
 
 def _registered(calls: Calls, family: str, deployment_id: str) -> str | None:

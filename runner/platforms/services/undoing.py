@@ -38,10 +38,15 @@ def _original(spec: EcsSpec, service: Service, left: EcsState) -> TaskSet:
 
 
 def _replacement(service: Service, left: EcsState) -> TaskSet | None:
-    """The deployment may have died between making its task set and saying so: then it is the one in its place."""
+    """The deployment may have died between making its task set and saying so."""
     if left.replacement is not None:
         shown = service.find(left.replacement.id)
         return seen(service, shown, "Green", left.weight, left.replacement.target_group) if shown else left.replacement
+    return left_behind(service, left)
+
+
+def left_behind(service: Service, left: EcsState) -> TaskSet | None:
+    """A task set that nobody has reported: it is in the replacement's place, and one of our deployments made it."""
     for shown in service.task_sets:
         made_by_us = OURS.fullmatch(shown.get("externalId") or "") and shown["status"] != "PRIMARY"
         if made_by_us and any(is_on(shown, green) for _, green in left.pairs):

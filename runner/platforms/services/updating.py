@@ -2,20 +2,8 @@
 
 from typing import Any
 
-from runner.errors import Refused
-from runner.platforms.services import task_definitions
 from runner.platforms.services.service import Service
 from runner.platforms.services.work import Work
-
-
-def pin(work: Work) -> str:
-    """ARN of the task definition to deploy; registers it when the revision brings a document. Blocks."""
-    if work.spec.document is None:
-        found = work.state.task_definition or work.spec.task_definition
-        if found is None:
-            raise Refused("INVALID_REVISION", "the revision names no task definition")
-        return found
-    return task_definitions.register(work.calls, work.spec.document, work.task.job.deployment_id)
 
 
 def update(work: Work, service: Service, task_definition: str) -> None:

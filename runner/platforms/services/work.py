@@ -21,10 +21,11 @@ T = TypeVar("T")
 class Pace(NamedTuple):
     """*every*: seconds between two looks. *limit*: how long an act may take; CodeDeploy gives a task set 60 minutes.
 
-    *settle*: seconds for which AWS may still show what was before a change.
+    *settle*: seconds for which AWS may still show what was before a change. *born*: when this process began to work.
     """
 
     clock: Clock
+    born: dt.datetime
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
     every: float = 5.0
     limit: dt.timedelta = dt.timedelta(minutes=60)
@@ -90,9 +91,12 @@ class Work:
                 raise Refused("TIMEOUT", f"after {self.pace.limit}: still waiting: {waits}{more}")
             await self.pace.pause(self.pace.every)
 
-    async def soon(self, look: Callable[[], str]) -> str:
-        """What *look* still finds after the time in which AWS may show old things; "" as soon as it finds nothing."""
-        ends = self.pace.clock() + dt.timedelta(seconds=self.pace.settle)
+    async def soon(self, look: Callable[[], str], since: dt.datetime | None = None) -> str:
+        """What *look* still finds after the time in which AWS may show old things; "" as soon as it finds nothing.
+
+        *since*: when the last change may have been; None: now.
+        """
+        ends = (since or self.pace.clock()) + dt.timedelta(seconds=self.pace.settle)
         while (found := await self.do(look)) and self.pace.clock() < ends:
             await self.pace.pause(min(self.pace.every, 1.0))
         return found

@@ -109,6 +109,8 @@ class FakeCloud:
 
     def _changed(self) -> None:
         self.watch(self.world)
+        if not self.lag:
+            return
         self._history.append(self.world.copy())
         oldest = self.world.now - self.lag - 1
         while len(self._history) > 1 and self._history[1].now <= oldest:

@@ -322,7 +322,7 @@ def _counts(world: World, fleet: Fleet, running: Running) -> tuple[int, int, int
 
 def _jobs(fleet: Fleet) -> list[tuple[str, Any]]:
     return [
-        (f"{ECS}:task/{fleet.cluster}/{each.id.rpartition('/')[2]}-{number}", job)
+        (f"{ECS}:task/{fleet.cluster}/{each.id.rpartition('/')[2]}-{job.created:g}-{number}", job)
         for each in fleet.sets
         for number, job in enumerate(each.jobs)
     ]

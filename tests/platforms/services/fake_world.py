@@ -3,13 +3,14 @@
 Tasks start three seconds after they were asked for and are healthy two seconds after a load balancer looks at them.
 """
 
-import copy
 import datetime as dt
+import pickle
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
 NOON = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
+_REMEMBERED = 10  # stopped tasks of a task set
 START, HEALTHY, DRAIN = 3.0, 2.0, 4.0  # seconds
 ACCOUNT = "eu-west-1:111122223333"
 ELB = f"arn:aws:elasticloadbalancing:{ACCOUNT}"
@@ -110,7 +111,8 @@ class World:
         self.numbers = 0
 
     def copy(self) -> "World":
-        return copy.deepcopy(self)
+        same: World = pickle.loads(pickle.dumps(self))
+        return same
 
     def number(self) -> int:
         self.numbers += 1
@@ -185,6 +187,8 @@ class World:
         for job in running.alive()[wanted:]:
             if running.draining is None or self.now >= running.draining + DRAIN:
                 job.stopped = self.now
+        ended = [job for job in running.jobs if job.stopped is not None]
+        running.jobs = [*ended[-_REMEMBERED:], *running.alive()]
         while len(running.alive()) < wanted:
             fails = self.now + START + 0.5 if self.is_broken(running.definition) else None
             running.jobs.append(Job(running.id, running.definition, self.now, fails))
@@ -198,13 +202,17 @@ class World:
             others = [each for each in fleet.sets if each is not primary]
             if primary.failed >= 3 and fleet.breaker:
                 self._break(fleet, primary)
-            elif sum(job.runs(self.now) for job in primary.alive()) >= fleet.desired:
+            elif self._is_up(fleet, primary):
                 for each in others:
                     each.draining = self.now if each.draining is None else each.draining
                 if not others:
                     primary.rollout, primary.reason = "COMPLETED", f"ECS deployment {primary.id} completed."
         for launch in fleet.launches:
             self._launch(fleet, launch)
+
+    def _is_up(self, fleet: Fleet, running: Running) -> bool:
+        up = sum(job.runs(self.now) for job in running.alive())
+        return up >= fleet.desired and not self.is_broken(running.definition)
 
     def _break(self, fleet: Fleet, primary: Running) -> None:
         primary.rollout, primary.reason = "FAILED", "ECS deployment circuit breaker: tasks failed to start."

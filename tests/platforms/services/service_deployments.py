@@ -1,6 +1,7 @@
 """Deployments to a service of the fake AWS, driven as the engine drives them: act by act, again after a crash."""
 
 import asyncio
+import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 from platforms.services.fake_cloud import FakeCloud, Killed
 from platforms.services.fake_world import Fleet, Running, World, forward, group, listener
 
+from runner.aws import AwsError
 from runner.model.aws import AwsPlace
 from runner.model.command import Outcome
 from runner.model.program import Act, Task, TrafficJob
@@ -99,10 +101,14 @@ class Deployment:
         return ServicePlatform(cloud, clock=cloud.clock, pause=cloud.pause, every=1.0, limit=self.limit, settle=settle)
 
     def inspect(self) -> EcsState:
+        """Again while AWS throttles; the real `Aws` waits that out by itself."""
         self.cloud.advance(self.cloud.lag)
-        target, self.state = self.platform().inspect(self.job)
-        assert target == "prod:api"
-        return self.state
+        for _ in range(20):
+            with contextlib.suppress(AwsError):
+                target, self.state = self.platform().inspect(self.job)
+                assert target == "prod:api"
+                return self.state
+        raise AssertionError("AWS never answered")
 
     def act(self, act: Act) -> Outcome:
         """Until it ends; a crash leads to the same act from the same state, in a new process."""

@@ -160,10 +160,11 @@ def test_a_listener_stands_for_its_rules_that_lead_to_the_service(cloud: FakeClo
 def test_a_route_may_name_a_rule_and_then_only_that_one_moves(cloud: FakeCloud) -> None:
     ours = rule("api", 80, 1)
     cloud.world.rules = {ours: forward((BLUE, 1))}
+    cloud.world.listeners = dict.fromkeys((PRODUCTION, TEST), forward((group("other"), 1)))
     route = Route(listener=ours, target_groups=("api-blue", "api-green"))
     Deployment(cloud, msgspec.structs.replace(SPEC, routes=(route,))).succeed(CANARY[:4])
     assert weights(cloud, ours) == {BLUE: 0, GREEN: 100}
-    assert weights(cloud, PRODUCTION) == {BLUE: 1}
+    assert weights(cloud, PRODUCTION) == {group("other"): 1}
 
 
 def test_two_routes_move_together(cloud: FakeCloud) -> None:
@@ -216,6 +217,7 @@ def test_a_login_before_the_forward_is_kept_with_its_secret(cloud: FakeCloud) ->
 
 def test_without_a_test_listener_nothing_is_done_for_test_traffic(cloud: FakeCloud) -> None:
     route = msgspec.structs.replace(ROUTE, test_listener=None)
+    del cloud.world.listeners[TEST]
     deployment = Deployment(cloud, msgspec.structs.replace(SPEC, routes=(route,)))
     deployment.succeed(CANARY[:1])
     before = len(cloud.calls)

@@ -55,7 +55,7 @@ def routes(**changes: Any) -> dict[str, Any]:
         (routes(target_groups=("api-blue", "gone")), "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", "gone"),
         (routes(target_groups=("api-blue",)), "ELASTIC_LOAD_BALANCING_INVALID", "two different target groups"),
         (routes(target_groups=("other", "api-green")), "INVALID_ECS_SERVICE", "is in 0 of them"),
-        (routes(listener=listener("api", 81)), "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", "ListenerNotFound"),
+        (routes(listener=listener("api", 81)), "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", "there is no listener"),
         (routes(listener=None), "MISSING_ELB_INFORMATION", "no production listener"),
         (routes(listener=listener("shop", 80)), "ELASTIC_LOAD_BALANCING_INVALID", "not behind the load balancer"),
         (routes(test_listener="classic"), "ELASTIC_LOAD_BALANCING_INVALID", "no listener or rule of"),
@@ -76,6 +76,14 @@ def test_a_listener_must_forward_to_the_primary_task_set(cloud: FakeCloud, entra
 def test_what_a_stopped_deployment_has_left_half_way_must_be_put_right_first(cloud: FakeCloud) -> None:
     cloud.world.listeners[PRODUCTION] = forward((BLUE, 90), (GREEN, 10))
     refused(cloud, "ELASTIC_LOAD_BALANCING_INVALID", "api-blue 90, api-green 10.*stopped half-way")
+
+
+def test_whoever_else_uses_the_target_groups_must_be_named(cloud: FakeCloud) -> None:
+    third = listener("api", 8080)
+    cloud.world.listeners[third] = forward((BLUE, 1), (group("other"), 1))
+    refused(cloud, "ELASTIC_LOAD_BALANCING_INVALID", f"{third} sends requests to api-blue too")
+    cloud.world.listeners[third] = forward((GREEN, 1))
+    refused(cloud, "ELASTIC_LOAD_BALANCING_INVALID", f"{third} sends requests to api-green too")
 
 
 def test_a_service_needs_a_primary_task_set(cloud: FakeCloud) -> None:

@@ -1,4 +1,4 @@
-"""Tasks that do not run, targets that are not healthy, and an AWS that does not answer: what is waited for, and what is said."""
+"""Tasks that do not run, targets that are not healthy, an AWS that does not answer: what is waited for and what is said."""
 
 import datetime as dt
 

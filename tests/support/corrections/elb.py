@@ -53,8 +53,8 @@ def _registering(original: Callable[..., Any]) -> Callable[..., Any]:
         self: models.ELBBackend, load_balancer_name: str, instance_ids: Iterable[str], from_autoscaling: bool = False
     ) -> models.LoadBalancer:
         balancer, wanted = _find(self, load_balancer_name), list(instance_ids)
-        for instance in wanted:
-            _check_instance(self, instance)
+        if not from_autoscaling:
+            _check_instances(self, wanted)
         new = [each for each in dict.fromkeys(wanted) if each not in balancer.instance_ids]
         for instance in new:
             _healths(balancer).pop(instance, None)
@@ -69,8 +69,9 @@ def _deregistering(original: Callable[..., Any]) -> Callable[..., Any]:
         self: models.ELBBackend, load_balancer_name: str, instance_ids: Iterable[str], from_autoscaling: bool = False
     ) -> models.LoadBalancer:
         balancer, wanted = _find(self, load_balancer_name), list(instance_ids)
+        if not from_autoscaling:
+            _check_instances(self, wanted)
         for instance in wanted:
-            _check_instance(self, instance)
             if instance in balancer.instance_ids:
                 _drains(balancer)[instance] = time.monotonic() + _draining_time(balancer)
         return original(self, load_balancer_name, wanted, from_autoscaling)
@@ -129,9 +130,10 @@ def _find(backend: models.ELBBackend, name: str) -> models.LoadBalancer:
     return balancer
 
 
-def _check_instance(backend: models.ELBBackend, instance: str) -> None:
-    if _ec2(backend).get_instance_by_id(instance) is None:
-        raise _invalid(instance)
+def _check_instances(backend: models.ELBBackend, instances: list[str]) -> None:
+    for instance in instances:
+        if _ec2(backend).get_instance_by_id(instance) is None:
+            raise _invalid(instance)
 
 
 def _invalid(instance: str) -> ELBClientError:

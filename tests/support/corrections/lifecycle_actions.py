@@ -29,8 +29,8 @@ class Waiting:
     heartbeat: float
     token: str = field(default_factory=lambda: str(uuid.uuid4()))
     result: str | None = None
-    began: float = field(default_factory=time.monotonic)
-    beaten: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=lambda: time.monotonic())
+    beaten: float = field(default_factory=lambda: time.monotonic())
 
     def beat(self) -> None:
         self.beaten = time.monotonic()

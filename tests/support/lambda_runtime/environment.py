@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 import zipfile
@@ -59,6 +60,7 @@ class Environment:
             archive.extractall(self._task)
         self._log.touch()
         self._process: subprocess.Popen[bytes] | None = None
+        self._closed, self._changing = False, threading.Lock()
 
     def invoke(self, payload: bytes) -> Result:
         request_id, began = str(uuid.uuid4()), time.monotonic()
@@ -70,15 +72,21 @@ class Environment:
         return Result(ended.payload, "Unhandled" if ended.error else "", self._tail(seen, request_id, began))
 
     def close(self) -> None:
-        self._end()
+        """Ends the process, also while it runs the function; none is started any more."""
+        with self._changing:
+            self._closed = True
+            self._end()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _running(self) -> tuple[subprocess.Popen[bytes], RuntimeApi]:
-        if self._process is None or self._api is None or self._process.poll() is not None:
-            self._end()
-            self._api = RuntimeApi()
-            self._process = self._start(self._api.address)
-        return self._process, self._api
+        with self._changing:
+            if self._closed:
+                raise ProcessLookupError("the cloud was emptied")
+            if self._process is None or self._api is None or self._process.poll() is not None:
+                self._end()
+                self._api = RuntimeApi()
+                self._process = self._start(self._api.address)
+            return self._process, self._api
 
     def _start(self, address: str) -> subprocess.Popen[bytes]:
         variables = {
@@ -105,7 +113,8 @@ class Environment:
                 return ended
             if process.poll() is not None:
                 return _ended(api, 0.0) or _exited(request_id, process.returncode)
-        self._end()
+        with self._changing:
+            self._end()
         return _failure("Sandbox.Timedout", f"{request_id} Task timed out after {self.function.timeout:.2f} seconds")
 
     def _end(self) -> None:

@@ -1,7 +1,8 @@
-"""ECS's own blue/green: new tasks beside the old ones, behind the alternate target group; then the listener rules; a bake
-time, a hundred times as fast as configured; then the old tasks go. Lifecycle hooks are not run; all traffic moves at once.
+"""ECS's own blue/green, canary and linear deployments: new tasks beside the old ones, behind the alternate target group;
+then the listener rules; a bake time; then the old tasks go. All times are a hundredth; lifecycle hooks are not run.
 """
 
+import math
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from moto.elbv2 import models as elbv2_models
 from support.corrections.ecs import deployments, words
 from support.corrections.ecs.fleet import FLEETS
 
-_BAKE_FASTER = 100
+_FASTER = 100
 
 
 def tick(service: models.Service) -> None:
@@ -39,18 +40,43 @@ def _advance(service: models.Service, followed: dict[str, Any]) -> None:
         _enter(followed, "SCALE_UP")
     elif stage == "SCALE_UP" and fleet.is_steady():
         _route(service, fleet.order.load_balancers, "testListenerRule")
+        followed["test_weight"] = 100.0
         _enter(followed, "TEST_TRAFFIC_SHIFT")
     elif stage == "TEST_TRAFFIC_SHIFT":
-        _route(service, fleet.order.load_balancers, "productionListenerRule")
+        followed["shifts"], followed["not_before"] = shifts(service.deployment_configuration), 0.0
         _enter(followed, "PRODUCTION_TRAFFIC_SHIFT")
-    elif stage == "PRODUCTION_TRAFFIC_SHIFT":
-        minutes = float(service.deployment_configuration.get("bakeTimeInMinutes") or 0)
-        followed["baked"] = time.monotonic() + minutes * 60 / _BAKE_FASTER
+    elif stage == "PRODUCTION_TRAFFIC_SHIFT" and followed["shifts"] and _is_time(followed):
+        weight, minutes = followed["shifts"].pop(0)
+        _route(service, fleet.order.load_balancers, "productionListenerRule", weight)
+        followed["weight"] = weight
+        _wait(followed, minutes)
+    elif stage == "PRODUCTION_TRAFFIC_SHIFT" and not followed["shifts"]:
+        _wait(followed, float(service.deployment_configuration.get("bakeTimeInMinutes") or 0))
         _enter(followed, "BAKE_TIME")
-    elif stage == "BAKE_TIME" and time.monotonic() >= followed["baked"]:
+    elif stage == "BAKE_TIME" and _is_time(followed):
         _enter(followed, "CLEAN_UP")
     elif stage == "CLEAN_UP":
         _clean_up(service, followed)
+
+
+def shifts(configuration: dict[str, Any]) -> list[tuple[float, float]]:
+    """Percent of the production traffic, each with minutes until the next. Defaults: API reference, DeploymentConfiguration."""
+    if configuration["strategy"] == "CANARY":
+        canary = configuration.get("canaryConfiguration") or {}
+        return [(canary.get("canaryPercent", 5.0), canary.get("canaryBakeTimeInMinutes", 10)), (100.0, 0)]
+    if configuration["strategy"] == "LINEAR":
+        linear = configuration.get("linearConfiguration") or {}
+        step, minutes = linear.get("stepPercent", 10.0), linear.get("stepBakeTimeInMinutes", 6)
+        return [*((step * each, minutes) for each in range(1, math.ceil(100 / step))), (100.0, 0)]
+    return [(100.0, 0)]
+
+
+def _wait(followed: dict[str, Any], minutes: float) -> None:
+    followed["not_before"] = time.monotonic() + minutes * 60 / _FASTER
+
+
+def _is_time(followed: dict[str, Any]) -> bool:
+    return time.monotonic() >= followed["not_before"]
 
 
 def back(service: models.Service) -> None:
@@ -62,7 +88,7 @@ def back(service: models.Service) -> None:
 
 def _clean_up(service: models.Service, followed: dict[str, Any]) -> None:
     if followed["status"] == "ROLLBACK_IN_PROGRESS" and not followed.get("routed"):
-        followed["routed"] = True
+        followed["routed"], followed["weight"], followed["test_weight"] = True, 0.0, 0.0
         back(service)
     for each in service.deployments[1:]:
         FLEETS[each["id"]].desired, FLEETS[each["id"]].launching = 0, False
@@ -85,12 +111,13 @@ def other(balancer: dict[str, Any]) -> dict[str, Any]:
     return {**balancer, "targetGroupArn": advanced["alternateTargetGroupArn"], "advancedConfiguration": swapped}
 
 
-def _route(service: models.Service, balancers: list[dict[str, Any]], rule: str) -> None:
-    """All traffic of these rules to the first group of each pair."""
+def _route(service: models.Service, balancers: list[dict[str, Any]], rule: str, weight: float = 100.0) -> None:
+    """So many percent of these rules' traffic to the first group of each pair, the rest to the other."""
     for balancer in balancers:
         advanced = balancer.get("advancedConfiguration") or {}
         if advanced.get(rule):
-            groups = [(balancer["targetGroupArn"], 100), (advanced["alternateTargetGroupArn"], 0)]
+            share = round(weight)
+            groups = [(balancer["targetGroupArn"], share), (advanced["alternateTargetGroupArn"], 100 - share)]
             _forward(service, advanced[rule], groups)
 
 

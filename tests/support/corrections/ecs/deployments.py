@@ -208,7 +208,9 @@ def refresh(service: models.Service) -> None:
     if followed := current(service):
         for each in service.deployments:
             if each["id"] == followed["deployment"]:
-                followed["targetServiceRevision"] = _revision(each)
+                weights = {"requestedProductionTrafficWeight": followed.get("weight", 0.0)}
+                weights["requestedTestTrafficWeight"] = followed.get("test_weight", 0.0)
+                followed["targetServiceRevision"] = {**_revision(each), **weights}
                 followed["deploymentCircuitBreaker"]["failureCount"] = each["failedTasks"]
 
 

@@ -10,6 +10,7 @@ from support.corrections import elbv2
 from support.corrections.ecs.images import command_for, environment_of
 from support.corrections.ecs.process import Process
 from support.corrections.ecs.words import note
+from support.probes import FASTER
 
 _STARTED_WITHIN = 2.0  # seconds; a container that never listens is RUNNING then, as it would be in ECS at once
 _STOPS_WITHIN = 3.0  # seconds from SIGTERM to SIGKILL; 30 in ECS
@@ -27,6 +28,7 @@ class RunningTask:
         _show_address(self.task, self._process.host)
         self._started: float | None = None
         self._terminated: float | None = None
+        self._grace_until = 0.0
         self.failed = False  # ended, or was ended, because something was wrong with it
         backend.tasks.setdefault(service.cluster_name, {})[self.task.task_arn] = self.task
 
@@ -49,9 +51,9 @@ class RunningTask:
             self._ended(code)
         elif self.state == "PENDING":
             if self._process.is_listening() or now - self._started > _STARTED_WITHIN:
-                self._run()
+                self._run(now)
         elif self.state == "RUNNING":
-            self._check_targets()
+            self._check_targets(now)
         elif self.state == "DEACTIVATING":
             if not self._is_draining():
                 self._enter("STOPPING")
@@ -77,8 +79,9 @@ class RunningTask:
         """At once, and whatever it does."""
         self._process.end()
 
-    def _run(self) -> None:
+    def _run(self, now: float) -> None:
         self._enter("RUNNING")
+        self._grace_until = now + float(self._service.health_check_grace_period_seconds or 0) / FASTER
         self.task.started_at, self.task.connectivity = utcnow(), "CONNECTED"
         for balancer in self._balancers:
             group = elbv2.find_group(balancer["targetGroupArn"])
@@ -86,9 +89,9 @@ class RunningTask:
                 group.register([{"Id": self._process.host, "Port": self._process.port}])
                 note(self._service, f"registered 1 targets in (target-group {group.arn})")
 
-    def _check_targets(self) -> None:
+    def _check_targets(self, now: float) -> None:
         for group, state in self._targets():
-            if state == "unhealthy":
+            if state == "unhealthy" and now >= self._grace_until:
                 target = group.health_for({"Id": self._process.host}, group.ec2_backend)
                 why = f"(port {self._process.port}) is unhealthy in (target-group {group.arn}) due to"
                 note(self._service, f"{why} (reason {target.description})")
