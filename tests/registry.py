@@ -94,7 +94,8 @@ class Registry:
 
 
 class Tokens:
-    """Hands out tokens to anybody for the repositories in *readable*, as registries for public images do."""
+    """Hands out tokens to anybody for the repositories in *readable*, as registries for public images do; for all of them
+    to whoever knows `ada`'s password, "s3cret:Word"."""
 
     def __init__(self, folder: Path, readable: frozenset[str]) -> None:
         self.readable, self.asked = readable, list[dict[str, list[str]]]()
@@ -128,7 +129,8 @@ class Tokens:
                 query = parse_qs(urlsplit(self.path).query)
                 tokens.asked.append(query)
                 repository = query["scope"][0].split(":")[1]
-                made = tokens.token(repository, ["pull"] if repository in tokens.readable else [])
+                known = self.headers.get("Authorization") == f"Basic {base64.b64encode(b'ada:s3cret:Word').decode()}"
+                made = tokens.token(repository, ["pull"] if known or repository in tokens.readable else [])
                 body = json.dumps({"token": made}).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))

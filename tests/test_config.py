@@ -423,6 +423,17 @@ def test_a_load_balancer_is_read_and_its_mistakes_are_named(write, tmp_path):
     assert wrong and "the path of a socket" in wrong[0]
 
 
+def test_a_login_to_a_registry_is_read_and_its_mistakes_are_named(write, tmp_path):
+    table = '[registries."registry.example.com:5000"]\n'
+    (registry,) = load(write(table + 'username = "ada"\npassword = "file:secrets/registry"\n')).registries
+    assert (registry.host, registry.username) == ("registry.example.com:5000", "ada")
+    assert registry.password == f"file:{tmp_path / 'secrets/registry'}"
+    wrong = messages(write(table + 'username = "ada"\npassword = "s3cret"\n'))
+    assert wrong and "a reference to a secret" in wrong[0] and "s3cret" not in wrong[0]
+    wrong = messages(write('[registries."https://ghcr.io"]\nusername = "ada"\npassword = "env:A"\n'))
+    assert wrong and "the host of a registry" in wrong[0]
+
+
 def test_how_to_listen_is_read_and_files_of_tls_start_at_its_folder(write, tmp_path):
     read = load(
         write(

@@ -92,6 +92,8 @@ def test_every_manifest_that_is_shown_whole_is_valid(
 ) -> None:
     (tmp_path / "penstock.yaml").write_text(text)
     (tmp_path / "appspec.yml").write_text("version: 0.0\nos: linux\n")
+    (tmp_path / "ecs").mkdir()
+    (tmp_path / "ecs" / "task.json").write_text('{"family": "api", "containerDefinitions": [{"name": "api"}]}')
 
     assert main(["validate", str(tmp_path)]) == exits.FINE, capsys.readouterr().out
 

@@ -14,6 +14,7 @@ from runner.config.settings import (
     Listening,
     LoadBalancerConfig,
     NotifierConfig,
+    RegistryConfig,
     RepositoryConfig,
     Tls,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Listening",
     "LoadBalancerConfig",
     "NotifierConfig",
+    "RegistryConfig",
     "RepositoryConfig",
     "Tls",
     "check",
@@ -51,6 +53,7 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         repositories=tuple(values.repository(name, of, folder) for name, of in each("repositories")),
         hosts=tuple(values.host(name, of, folder) for name, of in each("hosts")),
         load_balancers=tuple(values.balancer(name, of, folder) for name, of in each("load_balancers")),
+        registries=tuple(values.registry(name, of, folder) for name, of in each("registries")),
         notifiers=tuple(values.notifier(name, of, folder) for name, of in each("notifiers")),
         listen=values.listen(environ, data.get("listen")),
         tls=values.tls(data.get("tls"), folder),

@@ -38,6 +38,14 @@ class RepositoryConfig(Value, frozen=True, kw_only=True):
     ca_file: str | None = None
 
 
+class RegistryConfig(Value, frozen=True, kw_only=True):
+    """How to log in to a registry of container images. *host*: as images name it. *password* is a secret reference."""
+
+    host: str
+    username: str
+    password: str
+
+
 class NotifierConfig(Value, frozen=True, kw_only=True):
     """A webhook that manifests name as `webhook:NAME`. *secret* is a reference; bodies are signed with it."""
 
@@ -99,6 +107,7 @@ class Config(Value, frozen=True, kw_only=True):
     repositories: tuple[RepositoryConfig, ...] = ()
     hosts: tuple[Host, ...] = ()
     load_balancers: tuple[LoadBalancerConfig, ...] = ()
+    registries: tuple[RegistryConfig, ...] = ()
     notifiers: tuple[NotifierConfig, ...] = ()
     listen: str | None = None  # HOST:PORT
     tls: Tls | None = None

@@ -10,6 +10,7 @@ from runner.config.settings import (
     Credentials,
     LoadBalancerConfig,
     NotifierConfig,
+    RegistryConfig,
     RepositoryConfig,
     Tls,
 )
@@ -109,6 +110,10 @@ def aws(data: dict[str, Any]) -> AwsSettings:
         assume_service_roles=data.get("assume_service_roles", True),
         alarm_interval=parse_duration(data.get("alarm_interval", "10s")),
     )
+
+
+def registry(host: str, data: dict[str, Any], folder: Path) -> RegistryConfig:
+    return RegistryConfig(host=host, username=data["username"], password=str(_reference(data["password"], folder)))
 
 
 def notifier(name: str, data: dict[str, Any], folder: Path) -> NotifierConfig:

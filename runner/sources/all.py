@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from runner.config import RepositoryConfig
+from runner.config import RegistryConfig, RepositoryConfig
 from runner.errors import InvalidRevision, UserError
 from runner.model.revision import (
     AppSpecRevision,
@@ -32,17 +32,22 @@ if TYPE_CHECKING:
 class AllSources:
     """The configured *repositories*, and every bucket and image that this process may read, cached below *state_folder*.
 
-    *aws*: the process's own, for images in Amazon ECR.
+    *aws*: the process's own, for images in Amazon ECR. *registries*: where to log in.
     """
 
     def __init__(
-        self, repositories: Iterable[RepositoryConfig], state_folder: Path, aws: "Callable[[], Aws] | None" = None
+        self,
+        repositories: Iterable[RepositoryConfig],
+        state_folder: Path,
+        aws: "Callable[[], Aws] | None" = None,
+        registries: Iterable[RegistryConfig] = (),
     ) -> None:
         self._configured = {each.name: each for each in repositories}
         self._folder = state_folder
         self._bundles = Bundles(state_folder / "bundles")
         self._documents = Documents(state_folder / "documents")
         self._aws = aws or _new_aws
+        self._registries = tuple(registries)
         self._open: dict[str, GitRepository] = {}
 
     def repository(self, name: str) -> "GitRepository":
@@ -61,9 +66,9 @@ class AllSources:
         return self._objects.resolve(location, commit_id)
 
     def resolve_image(self, location: ImageLocation, git: str, commit_id: str, root: str) -> ImageRevision:
-        from runner.sources.images import resolve
+        from runner.sources.images import pinned
 
-        return resolve(location, git, commit_id, root, self._aws)
+        return pinned(location, git, commit_id, root, self._registries, self._aws)
 
     def pin(self, revision: Revision) -> Revision:
         if isinstance(revision, S3Revision) and revision.etag is None:

@@ -1,9 +1,10 @@
 """Container images: from a name and a tag to the digest that can never mean another image."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.config import RegistryConfig
 from runner.errors import InvalidRevision, RevisionDoesNotExist
 from runner.model.revision import ImageLocation, ImageRevision
 
@@ -26,12 +27,20 @@ class Name(NamedTuple):
     path: str
 
 
-def resolve(location: ImageLocation, git: str, commit_id: str, root: str, aws: "Callable[[], Aws]") -> ImageRevision:
-    """See the port `Sources`."""
+def pinned(
+    location: ImageLocation,
+    git: str,
+    commit_id: str,
+    root: str,
+    registries: Iterable[RegistryConfig],
+    aws: "Callable[[], Aws]",
+) -> ImageRevision:
+    """See `resolve_image` of the port `Sources`. *registries*: where to log in."""
     name = parse(location.repository)
     if not _TAG.fullmatch(location.tag):
         raise InvalidRevision(f"{location.tag!r} is no tag of an image: 1 to 128 of A-Z a-z 0-9 _ . - are expected")
-    digest = _digest(name, location.tag, aws)
+    login = next((each for each in registries if parse(f"{each.host}/any/image").registry == name.registry), None)
+    digest = _digest(name, location.tag, login, aws)
     if not _DIGEST.fullmatch(digest):
         raise InvalidRevision(f"{name.registry} gives {location.repository}:{location.tag} the digest {digest[:80]!r}")
     return ImageRevision(
@@ -61,12 +70,12 @@ def parse(repository: str) -> Name:
     return Name(registry, path)
 
 
-def _digest(name: Name, tag: str, aws: "Callable[[], Aws]") -> str:
+def _digest(name: Name, tag: str, login: RegistryConfig | None, aws: "Callable[[], Aws]") -> str:
     if ecr := _ECR.fullmatch(name.registry):
         return _of_ecr(name, tag, ecr["account"], ecr["region"], aws())
     from runner.sources.registry import digest
 
-    return digest(name.registry, name.path, tag)
+    return digest(name.registry, name.path, tag, login)
 
 
 def _of_ecr(name: Name, tag: str, account: str, region: str, aws: "Aws") -> str:

@@ -1,9 +1,11 @@
 """Registries of container images, by the distribution API: asked for one digest, nothing is pulled.
 
-Anonymous, with the token that a registry hands out to anybody. Over TLS, but for registries of this machine.
+With a password where the configuration has one, else with the token that a registry hands out to anybody. Over TLS, but
+for registries of this machine.
 Source: OCI distribution specification 1.1, "Pulling manifests"; "Token authentication" of the Distribution project.
 """
 
+import base64
 import contextlib
 import hashlib
 import re
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin
 
+from runner.config import RegistryConfig, secret
 from runner.errors import RevisionDoesNotExist, WorldError
 from runner.model.value import from_json
 
@@ -24,6 +27,7 @@ _LONGEST = 4 * 1024 * 1024  # bytes of an answer: what the specification wants r
 _CHALLENGE = re.compile(r'(realm|service|scope)="([^"]*)"')
 _CONNECT, _TOTAL = 5.0, 20.0  # seconds of one request
 _MOST_REDIRECTS = 3
+_NO_LOGIN = 'Where not everybody may pull, the configuration needs [registries."%s"] with username and password'
 
 
 class _Answer(NamedTuple):
@@ -32,19 +36,19 @@ class _Answer(NamedTuple):
     body: bytes
 
 
-def digest(registry: str, path: str, tag: str) -> str:
+def digest(registry: str, path: str, tag: str, login: RegistryConfig | None = None) -> str:
     """The digest of the image, or list of images, that *tag* names now.
 
-    Raises `RevisionDoesNotExist`, `UserError` where no registry may be, `WorldError`.
+    Raises `RevisionDoesNotExist`, `UserError` where no registry may be and without *login*'s secret, `WorldError`.
     """
-    return _Repository(registry, path).digest(tag)
+    return _Repository(registry, path, login).digest(tag)
 
 
 class _Repository:
     """One repository of one registry."""
 
-    def __init__(self, registry: str, path: str) -> None:
-        self._registry, self._path = registry, path
+    def __init__(self, registry: str, path: str, login: RegistryConfig | None) -> None:
+        self._registry, self._path, self._login = registry, path, login
         self._headers = {"Accept": ", ".join(_KINDS), "User-Agent": "penstock"}
         self._scheme = "http" if _is_local(registry.partition(":")[0]) else "https"
 
@@ -63,18 +67,24 @@ class _Repository:
         return f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
 
     def _authenticate(self, challenge: str) -> None:
-        """Get the token that *challenge* speaks of. Without one the next answer says no."""
+        """Get the token that *challenge* speaks of, or take the password. Without either the next answer says no."""
         if not challenge.lower().startswith("bearer "):
+            self._headers |= self._password()
             return
         told = dict(_CHALLENGE.findall(challenge))
         wanted = {"scope": f"repository:{self._path}:pull", **told}
         realm = wanted.pop("realm", "")
-        answer = self._ask(
-            "GET", f"{realm}{'&' if '?' in realm else '?'}{urlencode(wanted)}", {"User-Agent": "penstock"}
-        )
+        place = f"{realm}{'&' if '?' in realm else '?'}{urlencode(wanted)}"
+        answer = self._ask("GET", place, {"User-Agent": "penstock", **self._password()})
         if answer.status == 200:
             said = self._json(answer)
             self._headers["Authorization"] = f"Bearer {said.get('token') or said.get('access_token')}"
+
+    def _password(self) -> dict[str, str]:
+        if self._login is None:
+            return {}
+        pair = f"{self._login.username}:{secret(self._login.password).reveal()}"
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
     def _check(self, answer: _Answer, tag: str) -> None:
         image = f"{self._registry}/{self._path}:{tag}"
@@ -83,7 +93,7 @@ class _Repository:
         if answer.status in (401, 403):
             raise WorldError(
                 f"access to {image} was denied (status {answer.status}); registries say the same of what is not there. "
-                "Only images that anybody may pull can be asked for, and those of Amazon ECR"
+                + ("Is the password right, and may its user pull?" if self._login else _NO_LOGIN % self._registry)
             )
         if answer.status != 200:
             raise WorldError(f"the registry {self._registry} answered with status {answer.status} for {image}")

@@ -65,7 +65,7 @@ class Runner:
         from runner.sources.all import AllSources
 
         self.store  # noqa: B018 - makes the state folder, private
-        return AllSources(self.repositories, self.folder, lambda: self.aws)
+        return AllSources(self.repositories, self.folder, lambda: self.aws, self.config.registries)
 
     @cached_property
     def aws(self) -> "Aws":

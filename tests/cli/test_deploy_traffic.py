@@ -94,7 +94,6 @@ def test_a_function_is_published_from_the_pinned_object_and_its_traffic_moves_an
     head = commit(penstock, {"penstock.yaml": FUNCTION})
     upload(aws, head, 2)
     said = penstock("deploy")
-    print(said.out, said.err)
     assert said.status == exits.FINE, said.out + said.err
     assert shares(aws, "resize-production", "live", 20) == {"2": 20}
     changes = aws.calls(mutating=True, service="lambda")
@@ -102,7 +101,6 @@ def test_a_function_is_published_from_the_pinned_object_and_its_traffic_moves_an
     assert changes[0].params["S3ObjectVersion"]
     (deployment,) = penstock("--output", "json", "list").json
     said = penstock("rollback", deployment["id"])
-    print(said.out, said.err)
     assert said.status == exits.FINE, said.out + said.err
     assert shares(aws, "resize-production", "live", 20) == {"1": 20}
 
@@ -130,7 +128,6 @@ def test_a_service_is_replaced_by_tasks_of_the_pinned_image(
     head = commit(penstock, {"penstock.yaml": text, "ecs/task.json": json.dumps(TASK)})
     digest = registry.push("api", head)
     said = penstock("deploy")
-    print(said.out, said.err)
     assert said.status == exits.FINE, said.out + said.err
     (task_set,) = [each for each in world.task_sets() if each["status"] == "PRIMARY"]
     assert task_set["id"] not in before

@@ -13,6 +13,7 @@ import pytest
 from registry import Registry, running_registry, running_registry_with_tokens
 from s3_proxy import Proxy
 
+from runner.config import RegistryConfig
 from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError, WorldError
 from runner.model.revision import ImageLocation, ImageRevision
 from runner.sources.all import AllSources
@@ -68,6 +69,44 @@ def test_a_registry_that_wants_a_token_is_asked_with_the_one_that_it_gives(sourc
         registry.push("shop/secret", "1.0")
         with pytest.raises(WorldError, match=r"access to .*/shop/secret:1\.0 was denied"):
             resolved(sources, f"{registry.address}/shop/secret", "1.0")
+
+
+def test_a_registry_of_private_images_is_asked_with_the_password_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_registry_with_tokens(tmp_path) as registry:
+        pushed = registry.push("shop/secret", "1.0")
+        login = RegistryConfig(host=registry.address, username="ada", password="env:REGISTRY")
+        sources = AllSources((), tmp_path, registries=[login])
+        with pytest.raises(UserError, match="REGISTRY is not set"):
+            resolved(sources, f"{registry.address}/shop/secret", "1.0")
+        monkeypatch.setenv("REGISTRY", "s3cret:Word")
+        assert resolved(sources, f"{registry.address}/shop/secret", "1.0").digest == pushed
+        monkeypatch.setenv("REGISTRY", "an0ther")
+        with pytest.raises(WorldError, match="Is the password right") as caught:
+            resolved(sources, f"{registry.address}/shop/secret", "1.0")
+        assert "an0ther" not in str(caught.value)
+
+
+def test_a_registry_that_wants_the_password_itself_gets_it_and_no_other_one_does(
+    odd: "Odd", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTRY", "s3cret:Word")
+    login = RegistryConfig(host=odd.address, username="ada", password="env:REGISTRY")
+    sources = AllSources((), tmp_path, registries=[login])
+    odd.answers[PATH] = (401, {"WWW-Authenticate": 'Basic realm="x"'}, b"")
+    with pytest.raises(WorldError, match="was denied"):
+        resolved(sources, f"{odd.address}/shop", "1.0")
+    assert [seen[2] for seen in odd.seen] == [None, "Basic YWRhOnMzY3JldDpXb3Jk"]
+    with pytest.raises(WorldError, match=r"was denied .*needs \[registries\."):
+        other = [RegistryConfig(host="registry.example.com", username="ada", password="env:REGISTRY")]
+        resolved(AllSources((), tmp_path, registries=other), f"{odd.address}/shop", "1.0")
+    assert odd.seen[-1][2] is None
+
+
+def test_docker_hub_is_one_registry_by_two_names() -> None:
+    hub = {parse(f"{host}/any/image").registry for host in ("docker.io", "index.docker.io")}
+    assert hub == {parse("nginx").registry}
 
 
 def test_a_registry_that_is_not_there_is_said_to_be_out_of_reach(sources: AllSources, tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ import asyncio
 import contextlib
 import fnmatch
 import itertools
-import sys
 import threading
 import time
-import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from support.complaints import complain
 
 _TICK = 0.02  # seconds
 _ANSWER_WITHIN = 60.0  # seconds; an application load balancer's idle time-out
@@ -144,7 +144,7 @@ class DataPlane:
                 try:
                     listener.rules = self._look(arn) or []
                 except Exception:  # noqa: BLE001 - the other listeners, and the next look
-                    traceback.print_exc(file=sys.stderr)
+                    complain()
             time.sleep(_TICK)
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from moto.core.base_backend import BackendDict, BaseBackend
 
 State = dict[BaseBackend, dict[str, Any]]
-_MOTOS_NAMES = {"lambda": ("lambda", "lambda_simple"), "elbv2": ("elbv2",), "cloudwatch": ("cloudwatch",)}
 
 
 class Lag:
@@ -37,7 +36,8 @@ class Lag:
 
     def after_write(self, service: str) -> None:
         if self._seconds:
-            self._states[service].append((time.monotonic(), _copy(service)))
+            copied = _copy(service)
+            self._states[service].append((time.monotonic(), copied))
 
     @contextlib.contextmanager
     def reading(self, service: str) -> Iterator[None]:
@@ -69,8 +69,8 @@ class Lag:
 def _copy(service: str) -> State:
     """Of all its accounts and regions. What belongs to other services' backends is shared, not copied."""
     ours, others = [], []
-    for each in _backends():
-        (ours if each[0] in _MOTOS_NAMES.get(service, (service,)) else others).append(each[1])
+    for name, backend in _backends():
+        (ours if name == service else others).append(backend)
     shared = {id(each): each for each in (*ours, *others)}
     return {backend: copy.deepcopy(backend.__dict__, dict(shared)) for backend in ours}
 

@@ -7,14 +7,13 @@ asked; it is taken to answer. Load balancers say what to ask (`Watched`); `Healt
 import http.client
 import ipaddress
 import ssl
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from support.complaints import complain
 from support.serial import LOCK
 
 FASTER = 10  # checks come so many times as often as their interval says
@@ -140,7 +139,7 @@ class Prober:
             try:
                 self._round()
             except Exception:  # noqa: BLE001 - a cloud without health checks would only look slow
-                traceback.print_exc(file=sys.stderr)
+                complain()
             time.sleep(_TICK)
 
     def _round(self) -> None:

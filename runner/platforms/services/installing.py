@@ -14,6 +14,7 @@ from runner.platforms.services.service import Service, Shown, describe, seen
 from runner.platforms.services.target_groups import find
 from runner.platforms.services.work import Work
 
+_BY_CONTROLLER = re.compile(r"(?i)task set.*(external|code_deploy)")
 OURS = re.compile(r"d-[A-Z0-9]{9}")  # what we write into externalId: a deployment's ID
 
 
@@ -119,7 +120,7 @@ def _ask_for_it(work: Work, service: Service) -> Shown:
 def _told(work: Work, service: Service, error: Refused) -> Refused:
     cause = error.__cause__
     refused = isinstance(cause, AwsError) and cause.aws_code == "InvalidParameterException"
-    if not refused or service.controller != "CODE_DEPLOY" or "external" not in error.message.lower():
+    if not refused or service.controller != "CODE_DEPLOY" or not _BY_CONTROLLER.search(error.message):
         return error
     return Refused(
         "INVALID_ECS_SERVICE",

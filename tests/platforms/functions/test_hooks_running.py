@@ -81,7 +81,7 @@ class Hooked:
         make_function(self.aws, "check", HOOK, variables={"PENSTOCK_URL": self.rig.rig.address, **keys, **variables})
 
     def invocations(self) -> int:
-        return len(self.aws.calls(operation="Invoke"))
+        return len(self.aws.calls(mutating=True, operation="Invoke"))
 
 
 @pytest.fixture

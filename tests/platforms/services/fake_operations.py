@@ -179,10 +179,8 @@ def update_service_primary_task_set(world: World, params: dict[str, Any]) -> Ans
 def delete_task_set(world: World, params: dict[str, Any]) -> Answered:
     fleet = _fleet(world, params)
     doomed = _set(fleet, params["taskSet"])
-    if doomed.scale and not params.get("force"):
-        raise No("InvalidParameterException", "The task set has running tasks; use force.")
-    if doomed.status == "PRIMARY":
-        raise No("InvalidParameterException", "The primary task set cannot be deleted.")
+    if not params.get("force") and (doomed.scale or doomed.status == "PRIMARY"):
+        raise No("InvalidParameterException", "The task set is the primary one or has running tasks; use force.")
     doomed.draining = world.now if doomed.draining is None else doomed.draining
     return {"taskSet": _task_set(world, fleet, doomed)}
 

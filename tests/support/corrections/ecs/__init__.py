@@ -5,15 +5,14 @@ with their task definition, unless a test lets another command run for their ima
 load balancer asks runs; capacity, placement, EC2 instances and sidecars are not built.
 """
 
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 from moto.ecs import models
 
+from support.complaints import complain
 from support.corrections.ecs import images, listings, services, task_sets
 from support.corrections.ecs.fleet import FLEETS
 from support.serial import LOCK
@@ -60,7 +59,7 @@ def _tick(backend: models.EC2ContainerServiceBackend, now: float) -> None:
                 FLEETS[each["id"] if isinstance(each, dict) else each.id].tick(now)
             services.tick(service)
         except Exception:  # noqa: BLE001 - one service that cannot be run must not stop the others
-            traceback.print_exc(file=sys.stderr)
+            complain()
     _count(backend)
 
 

@@ -60,7 +60,7 @@ def _advance(service: models.Service, followed: dict[str, Any]) -> None:
 
 
 def shifts(configuration: dict[str, Any]) -> list[tuple[float, float]]:
-    """Percent of the production traffic, each with minutes until the next. Defaults: API reference, DeploymentConfiguration."""
+    """Percent of the production traffic, each with minutes until the next. Defaults: those of the API reference."""
     if configuration["strategy"] == "CANARY":
         canary = configuration.get("canaryConfiguration") or {}
         return [(canary.get("canaryPercent", 5.0), canary.get("canaryBakeTimeInMinutes", 10)), (100.0, 0)]

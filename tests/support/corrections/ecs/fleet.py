@@ -1,10 +1,8 @@
 """As many running tasks as a task set or a deployment wants, and new ones for those that die."""
 
-import sys
-import traceback
-
 from moto.ecs import models
 
+from support.complaints import complain
 from support.corrections.ecs.tasks import Order, RunningTask
 from support.corrections.ecs.words import note
 
@@ -89,7 +87,7 @@ class Fleet:
                 self.tasks.append(RunningTask(self._backend, self._service, self.order))
                 started.append(f"(task {self.tasks[-1].id})")
         except Exception as error:  # noqa: BLE001 - told as ECS tells it
-            traceback.print_exc(file=sys.stderr)
+            complain()
             note(self._service, f"was unable to place a task. Reason: {error}.")
             self._failed(now)
         if started:

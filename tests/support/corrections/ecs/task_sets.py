@@ -224,7 +224,9 @@ def check_balancers(definition: models.TaskDefinition, balancers: list[dict[str,
         group = elbv2.find_group(arn)
         if group is None:
             raise words.invalid(f"The target group with targetGroupArn {arn} does not exist.")
-        if definition.network_mode == "awsvpc" and group.target_type != "ip":
+        if group.target_type != "ip":
+            if definition.network_mode != "awsvpc":
+                raise words.invalid("This cloud runs tasks behind target groups of type ip only.")
             type_ = f"The provided target group {arn} has target type {group.target_type}"
             raise words.invalid(f"{type_}, which is incompatible with the awsvpc network mode.")
         if attached and not elbv2.is_used(group):
