@@ -17,9 +17,9 @@ PAIR: dict[str, Any] = {
 
 def service_group(ready: int | None = None, termination: int = 0, **more: Any) -> dict[str, Any]:
     """Members of a CreateDeploymentGroup for ECS. *ready*, *termination*: minutes to wait; ready None continues at once."""
-    option = {"actionOnTimeout": "CONTINUE_DEPLOYMENT"}
+    option: dict[str, Any] = {"actionOnTimeout": "CONTINUE_DEPLOYMENT", "waitTimeInMinutes": 0}
     if ready is not None:
-        option = {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": ready}  # type: ignore[dict-item]
+        option = {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": ready}
     return {
         "serviceRoleArn": ROLE,
         "deploymentStyle": SHIFTED,

@@ -1,12 +1,12 @@
-"""Finding the files that `penstock validate` checks, and checking them."""
+"""Checking files for `penstock validate`."""
 
 import contextlib
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from runner import yaml
+from runner.cli.finding import MANIFEST, MORE, manifests
 from runner.errors import InvalidFiles, Mistake, UserError, dotted
 from runner.model.manifest import GroupSettings, Manifest
 from runner.model.platform import ComputePlatform
@@ -18,9 +18,9 @@ from runner.render import appspec, manifest, traffic_appspec
 from runner.render.context import STAND_IN
 from runner.render.specs import target_spec
 
-_MANIFEST, _MORE, _CONFIG = "penstock.yaml", ".penstock", "penstock.toml"
-_ELSEWHERE = frozenset({".git", ".venv", "node_modules", "__pycache__"})  # never looked into
+_CONFIG = "penstock.toml"
 _LONGEST = 1024 * 1024  # bytes of one file
+_OF_VALUES = ("expected ", "there is no container ")  # how mistakes begin that may be those of a stand-in
 _SOME_COMMIT = GitRevision(repository="", commit_id="")
 _SERVICE = ServiceSettings(cluster="", name="")  # an AppSpec alone does not say which
 
@@ -38,48 +38,18 @@ def check(path: Path, named_config: Path | None = None) -> Checked:
     if not path.exists():
         raise UserError(f"there is no file or folder {path}")
     if path.is_dir():
-        folder, names = path, sorted(_manifests(path))
+        folder, names = path, sorted(manifests(path))
         settings = [file for file in (named_config, path / _CONFIG) if file and file.is_file()]
         if not names and not settings:
-            raise UserError(f"there is no {_MANIFEST} below {path.resolve()}; `penstock init` writes one")
+            raise UserError(f"there is no {MANIFEST} below {path.resolve()}; `penstock init` writes one")
     elif path.suffix == ".toml":
         folder, names, settings = path.parent, [], [path]
     elif path.name.startswith("appspec."):
         return _only_appspec(path)
     else:
-        folder = path.parent.parent if path.parent.name == _MORE else path.parent
+        folder = path.parent.parent if path.parent.name == MORE else path.parent
         names, settings = [path.relative_to(folder).as_posix()], []
     return _Checking(folder).run(names, settings)
-
-
-def _manifests(folder: Path) -> Iterator[str]:
-    """Paths of manifests below *folder*, by the same rule by which they are found in a commit."""
-    for name in _files(folder):
-        path = PurePosixPath(name)
-        if path.name == _MANIFEST or (str(path.parent) == _MORE and path.suffix == ".yaml"):
-            yield name
-
-
-def _files(folder: Path) -> Iterable[str]:
-    """Files below *folder*: in a git checkout those that the next commit could hold, elsewhere all."""
-    top = folder.resolve()
-    if any((each / ".git").exists() for each in (top, *top.parents)):
-        import subprocess
-
-        command = ("git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        with contextlib.suppress(OSError):
-            listed = subprocess.run(command, capture_output=True, check=False)
-            if listed.returncode == 0:
-                names = dict.fromkeys(os.fsdecode(listed.stdout).split("\0")[:-1])
-                return [name for name in names if (folder / name).is_file()]
-    return _walked(folder)
-
-
-def _walked(folder: Path) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name not in _ELSEWHERE]
-        for name in files:
-            yield (Path(parent) / name).relative_to(folder).as_posix()
 
 
 def _only_appspec(path: Path) -> Checked:
@@ -194,22 +164,25 @@ class _Checking:
             of_service = settings.service.task_definition if settings.service else None
             name = str(PurePosixPath(each.root) / (of_service or each.appspec))
             if (self.folder / name).is_file():
-                self._target_of(settings, name, each.appspec)
+                self._target_of(settings, name, each.appspec, is_certain="env." not in text)
                 continue
             path = ("service", "task_definition") if of_service else ("appspec",)
             line = yaml.read(text, each.file).line(path)
             message = f"there is no {self._shown(name)}; every deployment needs it"
             self.mistakes.append(Mistake(file=self._shown(each.file), line=line, path=dotted(path), message=message))
 
-    def _target_of(self, settings: GroupSettings, name: str, appspec: str) -> None:
-        """Check the file *name* by making of it what a deployment to the group would."""
+    def _target_of(self, settings: GroupSettings, name: str, appspec: str, *, is_certain: bool = True) -> None:
+        """Check the file *name* by making of it what a deployment to the group would.
+
+        *is_certain*: no value of the manifest comes from an environment that is not here.
+        """
         text = self._read_once(name)
         if text is None:
             return
         try:
             target_spec(_SOME_COMMIT, settings, appspec, lambda _: (self._shown(name), text.encode()))
         except InvalidFiles as error:
-            self.mistakes += error.mistakes
+            self.mistakes += [each for each in error.mistakes if is_certain or not each.message.startswith(_OF_VALUES)]
 
     def platform_of(self, name: str) -> ComputePlatform:
         """For which platform the AppSpec *name* is meant; Server, where nobody can say."""

@@ -120,7 +120,7 @@ def _left(deployment: Deployment) -> str:
 def _targets(out: "Console", targets: tuple[Target, ...], now: dt.datetime) -> None:
     head: tuple[str, ...] = ("TARGET", "STATUS", *(event.name for event in targets[0].lifecycle_events))
     rows: list[tuple[str | Text, ...]] = [
-        (target.id, status(target.status), *(_cell(event, now) for event in target.lifecycle_events))
+        (target.id, status(target.status), *(_cell(event, now, target) for event in target.lifecycle_events))
         for target in targets
     ]
     if _width([head, *rows]) > out.width:  # as with the thirteen events behind a load balancer
@@ -135,15 +135,15 @@ def _width(rows: Sequence[Sequence[str | Text]]) -> int:
 def _in_short(target: Target, now: dt.datetime) -> tuple[str | Text, ...]:
     events = target.lifecycle_events
     begun = [event for event in events if event.started_at]
-    last = Text.assemble(begun[-1].name, " ", _cell(begun[-1], now)) if begun else Text("-")
+    last = Text.assemble(begun[-1].name, " ", _cell(begun[-1], now, target)) if begun else Text("-")
     done = sum(event.ended_at is not None for event in begun)
     return target.id, status(target.status), f"{done} of {len(events)}", last
 
 
-def _cell(event: LifecycleEvent, now: dt.datetime) -> Text:
+def _cell(event: LifecycleEvent, now: dt.datetime, target: Target) -> Text:
     style = "bold red" if event.status is EventStatus.FAILED else ""
     took = f" {span((event.ended_at or now) - event.started_at)}" if event.started_at else ""
-    again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+    again = f" ({event.attempt} moves)" if event.attempt > 1 and target.state else ""
     return Text(f"{_SIGNS[event.status]}{took}{again}", style=style)
 
 

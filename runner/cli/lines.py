@@ -18,7 +18,7 @@ _QUIET = {
 }
 """Kinds that are shown only to those who want to know everything."""
 
-_ENDED = {"hold": "hold", "ready": "the wait for somebody", "termination": "the wait for the original's end"}
+_ENDED = {"hold": "hold ended", "ready": "continues", "termination": "the original's time is over"}
 
 
 class Lines:
@@ -80,7 +80,7 @@ def _said(rollout: Rollout, entry: Entry) -> str:
             return _waits(entry)
         case "hold ended" | "ready ended" | "termination ended":
             wait = entry.kind.partition(" ")[0]
-            return f"{_ENDED[wait]} ended" + (" on request" if details.get("continued_on_request") else "")
+            return _ENDED[wait] + (" on request" if details.get("continued_on_request") else "")
         case "traffic shifted":
             return f"has {details.get('weight')} % of the traffic on the new version"
         case "stop requested":

@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 
 DESCRIPTION = """\
-Checks every penstock.yaml below PATH and every .penstock/*.yaml in it, the AppSpec files and task definitions that they
-name, and penstock.toml if it is there; or the one file that PATH is. Prints each mistake as `FILE:LINE PATH: message`, all of
-them at once, and ends with status 2 if there was one. Needs no repository, no hosts and no network."""
+Checks every penstock.yaml below PATH and every .penstock/*.yaml in it, the AppSpec files and task definitions that
+they name, and penstock.toml if it is there; or the one file that PATH is. Prints each mistake as
+`FILE:LINE PATH: message`, all of them at once, and ends with status 2 if there was one. Needs no repository, no hosts
+and no network."""
 EXAMPLE = """\
 penstock validate
 penstock --output json validate deploy/penstock.yaml"""

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 from runner.model.aws import AwsPlace
 from runner.model.checks import Alarms, Check
+from runner.model.ec2 import Ec2Targets
 from runner.model.functions import FunctionSettings
 from runner.model.platform import ComputePlatform
 from runner.model.revision import Location
@@ -71,12 +72,13 @@ class GroupSettings(Value, frozen=True, kw_only=True):
     """One deployment group, as a manifest (everything inherited already applied) or the wire API has it.
 
     A host is a target when it has, for every key of *tags*, one of the values, and matches *tag_set*; where both are
-    empty none is. *declared*: what the wire API was told, in the shape of its DeploymentGroupInfo; a manifest's is empty.
+    empty none is. So are the instances of *ec2*. *declared*: what the wire API was told, in the shape of its DeploymentGroupInfo; a manifest's is empty.
     """
 
     name: str
     tags: dict[str, tuple[str, ...]] = {}
     tag_set: TagSet = ()
+    ec2: Ec2Targets = Ec2Targets()
     rollout: Rollout
     after: After | None = None
     rollback_on: tuple[RollbackEvent, ...] = ()

@@ -1,5 +1,6 @@
 """Where a deployment group's hosts get their traffic from."""
 
+from runner.model.aws import AwsPlace
 from runner.model.value import Value
 
 
@@ -14,9 +15,27 @@ class Backend(Value, frozen=True, kw_only=True):
 
 
 class LoadBalancing(Value, frozen=True, kw_only=True):
-    """The backends that every host of a group is a server of; a host is blocked and allowed in all of them."""
+    """What every host of a group is behind; a host is blocked and allowed in all of it.
 
-    haproxy: tuple[Backend, ...]
+    *haproxy*: backends that it is a server of. *target_groups* (names or ARNs) and *classic* load balancers (names), in
+    AWS at *place*: those are for EC2 instances; other hosts are none of their targets.
+    """
+
+    haproxy: tuple[Backend, ...] = ()
+    target_groups: tuple[str, ...] = ()
+    classic: tuple[str, ...] = ()
+    place: AwsPlace = AwsPlace()
+
+    @property
+    def is_in_aws(self) -> bool:
+        return bool(self.target_groups or self.classic)
 
     def __str__(self) -> str:
-        return ", ".join(f"haproxy {backend}" for backend in self.haproxy)
+        named = [f"haproxy {backend}" for backend in self.haproxy]
+        named += [f"target group {target_group_name(each)}" for each in self.target_groups]
+        return ", ".join([*named, *(f"classic load balancer {each}" for each in self.classic)])
+
+
+def target_group_name(target_group: str) -> str:
+    """`web` of `arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/0123456789abcdef`, and of `web`."""
+    return target_group.split("/")[1] if ":targetgroup/" in target_group else target_group

@@ -1,6 +1,8 @@
 """Which hosts a deployment group has."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from runner.errors import NoInstances
 from runner.model.manifest import GroupSettings
@@ -8,23 +10,47 @@ from runner.model.tags import matches
 from runner.model.target import Host, InstanceHealth, RevisionHealth
 
 
-def choose(hosts: Iterable[Host], settings: GroupSettings) -> tuple[Host, ...]:
-    """The hosts that the group's tags and tag set name; keys and values are case-sensitive.
+def choose(hosts: Iterable[Host], settings: GroupSettings, instances: Iterable[Host] = ()) -> tuple[Host, ...]:
+    """The hosts that the group's tags and tag set name (keys and values are case-sensitive), and its *instances* in EC2.
 
-    Raises `NoInstances` when there is none.
+    Each machine once: an instance that one of *hosts* names, or is, is reached as that host. Raises `NoInstances` when
+    there is none.
     """
     known = tuple(hosts)
-    if not settings.tags and not settings.tag_set:
+    if not settings.tags and not settings.tag_set and not settings.ec2:
         raise NoInstances(f"deployment group {settings.name} names no tags of hosts")
-    chosen = tuple(host for host in known if _matches(host, settings))
+    found = _as_configured(known, instances)
+    matching = (host for host in known if _matches(host, settings))
+    chosen = {host.name: host for host in matching} | {host.name: host for host in found}
     if not chosen:
-        wanted = [f"{key}={'|'.join(values)}" for key, values in settings.tags.items()]
-        wanted += [" or ".join(map(str, group)) for group in settings.tag_set]
-        raise NoInstances(
-            f"no host has the tags {' and '.join(wanted)} of deployment group {settings.name} "
-            f"({len(known)} hosts are known; tag one under [hosts] in penstock.toml)"
-        )
-    return chosen
+        raise NoInstances(_none(known, settings))
+    return tuple(chosen.values())
+
+
+def _as_configured(hosts: Sequence[Host], instances: Iterable[Host]) -> list[Host]:
+    """The *instances*, each as the host that has its ID (in `instance`, or else as its name), with its zone in EC2."""
+    own = {host.name: host for host in hosts} | {host.instance: host for host in hosts if host.instance}
+    found = []
+    for each in instances:
+        host = own.get(each.instance)
+        if host is not None:
+            each = msgspec.structs.replace(host, instance=each.instance, zone=each.zone)
+        found.append(each)
+    return found
+
+
+def _none(known: Sequence[Host], settings: GroupSettings) -> str:
+    wanted = [f"{key}={'|'.join(values)}" for key, values in settings.tags.items()]
+    wanted += [" or ".join(map(str, group)) for group in settings.tag_set]
+    nobody = (
+        f"no host has the tags {' and '.join(wanted)} of deployment group {settings.name} "
+        f"({len(known)} hosts are known; tag one under [hosts] in penstock.toml)"
+    )
+    if not settings.ec2:
+        return nobody
+    region = settings.place.region or "the default region"
+    nothing = f"deployment group {settings.name} has no EC2 instance in {region} by {settings.ec2}"
+    return f"{nothing}, and {nobody}" if wanted else f"{nothing}; tag one, or start one"
 
 
 def outdated(hosts: Iterable[Host], known: Iterable[InstanceHealth], group: str) -> tuple[Host, ...]:
@@ -43,5 +69,7 @@ def outdated(hosts: Iterable[Host], known: Iterable[InstanceHealth], group: str)
 
 
 def _matches(host: Host, settings: GroupSettings) -> bool:
+    if not settings.tags and not settings.tag_set:
+        return False
     by_keys = all(host.tags.get(key) in values for key, values in settings.tags.items())
     return by_keys and matches(settings.tag_set, host.tags)

@@ -12,7 +12,7 @@ from runner.model.change import Change, SeenBy
 from runner.model.command import Command, Job, Outcome
 from runner.model.deployment import Creator, Deployment, DeploymentStatus, Options
 from runner.model.journal import Entry
-from runner.model.manifest import Manifest, TriggerEvent
+from runner.model.manifest import GroupSettings, Manifest, TriggerEvent
 from runner.model.program import TargetState, Task, TrafficJob
 from runner.model.revision import Bundle, Commit, ImageLocation, ImageRevision, Revision, S3Location, S3Revision
 from runner.model.status import ChangeStatus, State
@@ -141,6 +141,18 @@ class Platform(Protocol):
 
     async def close(self) -> None:
         """Let go of all connections; running events go on, on their hosts."""
+        ...
+
+
+class Instances(Protocol):
+    """Machines that a cloud has."""
+
+    def of(self, settings: GroupSettings) -> tuple[Host, ...]:
+        """The instances that the deployment group has at this moment, in order of name; none where it names none.
+
+        Each has its ID as `name` and `instance`, and its zone. Also those that are powered off: they are targets, and
+        fail. Raises `UserError` with CodeDeploy's error code (no such Auto Scaling group), `WorldError`.
+        """
         ...
 
 

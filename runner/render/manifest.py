@@ -16,7 +16,7 @@ from runner.render.not_built import NOT_BUILT
 from runner.render.scopes import Rendering
 from runner.render.settings import Settings
 from runner.render.template import is_template
-from runner.render.views import Views
+from runner.render.views import Views, is_of_groups
 
 Path: TypeAlias = tuple[Any, ...]
 
@@ -131,7 +131,10 @@ class _Reader:
 
     def _explained(self, problem: schema.Problem, group: str) -> str:
         source = self.rendering.sources.get(problem.path)
-        return f"{problem.message} (from {schema.describe(source)}, for {group})" if source else problem.message
+        if not source:
+            return problem.message
+        whom = f", for {group}" if is_of_groups(problem.path) else ""
+        return f"{problem.message} (from {schema.describe(source)}{whom})"
 
 
 def _may_be_mended(problem: schema.Problem, data: Any) -> bool:

@@ -11,7 +11,7 @@ from runner.errors import InvalidFiles, Mistake, dotted
 from runner.render import api_shapes
 from runner.render.names import Names
 from runner.render.scopes import Rendering
-from runner.render.text import decoded
+from runner.render.text import yaml_or_json
 from runner.schema import describe, did_you_mean
 
 Path: TypeAlias = tuple[Any, ...]
@@ -37,7 +37,7 @@ def render(
     *names*: what its templates may use. *image* None: every container keeps its own. Raises `InvalidFiles` with every
     mistake.
     """
-    reader = _Reader(decoded(text, file), file)
+    reader = _Reader(yaml_or_json(text, file), file)
     document = reader.read(_names(names), container, image)
     if reader.mistakes:
         raise InvalidFiles(reader.mistakes)

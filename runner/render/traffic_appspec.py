@@ -12,7 +12,7 @@ from runner.errors import InvalidFiles, Mistake, dotted
 from runner.model.functions import LambdaSpec
 from runner.model.platform import ComputePlatform
 from runner.model.services import EcsSpec, ServiceSettings
-from runner.render.text import decoded
+from runner.render.text import yaml_or_json
 from runner.schema import describe
 
 Path: TypeAlias = tuple[Any, ...]
@@ -26,7 +26,7 @@ def parse_lambda(text: bytes | str, file: str) -> LambdaSpec:
 
     Raises `InvalidFiles` with every mistake.
     """
-    document = _Document(decoded(text, file), file, "appspec-lambda")
+    document = _Document(yaml_or_json(text, file), file, "appspec-lambda")
     properties, _at = document.properties()
     return LambdaSpec(
         function=properties["Name"],
@@ -42,7 +42,7 @@ def parse_ecs(text: bytes | str, file: str, service: ServiceSettings) -> EcsSpec
 
     Raises `InvalidFiles` with every mistake.
     """
-    document = _Document(decoded(text, file), file, "appspec-ecs")
+    document = _Document(yaml_or_json(text, file), file, "appspec-ecs")
     properties, _at = document.properties()
     info = properties["LoadBalancerInfo"]
     return EcsSpec(

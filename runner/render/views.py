@@ -84,6 +84,11 @@ class Views:
         return {"notify": rendered}
 
 
+def is_of_groups(path: tuple[Any, ...]) -> bool:
+    """Whether what stands at *path* is rendered for each group, and may differ."""
+    return bool(path) and path[0] in _APART and path[0] != "application"
+
+
 def mapping(value: Any) -> dict[str, Any]:
     """*value* where it is a mapping, else an empty one."""
     return value if isinstance(value, dict) else {}

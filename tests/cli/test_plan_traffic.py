@@ -166,11 +166,11 @@ def test_a_task_definition_with_a_mistake_is_refused(penstock: Penstock, registr
 
 
 def test_an_image_that_was_not_pushed_is_named(penstock: Penstock, registry: Registry) -> None:
-    text = ECS.replace("registry.example.com", registry.address)
+    text = ECS.replace("registry.example.com", registry.address).replace("}}/api", "}}/never")
     head = commit(penstock, **{"penstock.yaml": text, "ecs/task.json": json.dumps(TASK)})
     said = penstock("plan")
     assert said.status == exits.USERS_MISTAKE
-    assert f"there is no image {registry.address}/api:{head}; was it pushed?" in said.err
+    assert f"there is no image {registry.address}/never:{head}; was it pushed?" in said.err
 
 
 @pytest.mark.parametrize("name", ["appspec.yaml", "appspec.json"])
@@ -199,6 +199,18 @@ def test_validate_reads_what_a_manifest_of_a_service_names(penstock: Penstock) -
     )
     (folder / "ecs" / "task.json").write_text(json.dumps(TASK))
     assert penstock("validate").out == "2 files checked: all is well\n"
+
+
+def test_validate_does_not_judge_values_of_an_environment_that_is_not_here(penstock: Penstock) -> None:
+    text = ECS.replace("vars: {registry", "vars: {memory: '{{ env.MEMORY }}', registry")
+    text = text.replace("{name: api, port", "{name: '{{ env.CONTAINER }}', port")
+    task = json.dumps(TASK).replace("512", '"{{ vars.memory }}"')
+    (penstock.here / "ecs").mkdir()
+    (penstock.here / "penstock.yaml").write_text(text)
+    (penstock.here / "ecs" / "task.json").write_text(task)
+    assert penstock("validate").out == "2 files checked: all is well\n"
+    (penstock.here / "ecs" / "task.json").write_text(task.replace("vars.memory", "vars.memry"))
+    assert "vars.memry is not defined; did you mean vars.memory?" in penstock("validate").out
 
 
 def test_validate_wants_the_appspec_that_a_manifest_names(penstock: Penstock) -> None:

@@ -278,7 +278,7 @@ def test_a_mistake_about_a_function_is_named(old: str, new: str, expected: str) 
          "contract is an HTTP request; only alarms can watch a whole deployment: name it in a step"),
         ("registry.example.com", "registry.example.com:x y", "penstock.yaml:6 revision.image.repository: expected the "
          "name of an image without its tag, such as registry.example.com/shop/api, not \"registry.example.com:x y/api\" "
-         "(from \"{{ vars.registry }}/api\", for production)"),
+         "(from \"{{ vars.registry }}/api\")"),
     ],
 )  # fmt: skip
 def test_a_mistake_about_a_service_is_named(old: str, new: str, expected: str) -> None:

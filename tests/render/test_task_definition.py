@@ -71,6 +71,15 @@ def test_yaml_means_the_same_as_json() -> None:
     }
 
 
+def test_json_writes_an_emoji_as_two_escapes() -> None:
+    text = json.dumps(
+        {"family": "a", "containerDefinitions": [{"name": "api", "dockerLabels": {"a": "\U0001f600 \\ud83d"}}]}
+    )
+    assert "\\ud83d\\ude00" in text
+    (api,) = render(text, "task.json", NAMES, "api", IMAGE)["containerDefinitions"]
+    assert api["dockerLabels"] == {"a": "\U0001f600 \\ud83d"}
+
+
 def test_without_an_image_every_container_keeps_its_own() -> None:
     made = render(written(), "task.json", NAMES, "api", None)
     assert [each["image"] for each in made["containerDefinitions"]] == ["ignored", "envoy:1"]

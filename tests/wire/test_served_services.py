@@ -1,8 +1,11 @@
 """A blue/green deployment to ECS from the outside: `penstock serve` as a process, boto3, and requests all the while."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from acceptance_cases import wait_until
+from serving import AwsCli
 from support.ecs_world import CLUSTER, CONTAINER, PORT, SERVICE, EcsWorld
 from support.functions import role
 from support.traffic import Load
@@ -82,3 +85,26 @@ def test_a_stop_in_the_termination_wait_leaves_both_and_rolls_back_when_asked(se
     with Load(world.open(world.listener), parallel=2) as load:
         load.wait_for(20)
     assert (load.shares().keys(), load.failures) == ({"web:1"}, [])
+
+
+def test_the_aws_clis_own_command_deploys(served: ServedAws, tmp_path: Path):
+    """`aws ecs deploy` registers the task definition, deploys an AppSpec that names it, and waits."""
+    world = EcsWorld(served.aws)
+    world.serve(desired=1)
+    group(served, world)
+    described = world.ecs.describe_task_definition(taskDefinition=world.task_definition(image="web:2"))[
+        "taskDefinition"
+    ]
+    names = ("family", "networkMode", "requiresCompatibilities", "cpu", "memory", "containerDefinitions")
+    (tmp_path / "task.json").write_text(json.dumps({name: described[name] for name in names}))
+    content = service_appspec("<filled in>", CONTAINER, PORT)["appSpecContent"]["content"]
+    (tmp_path / "appspec.json").write_text(content)
+    cli = AwsCli(served.server, served.server.key("deployer"), served.aws.environ)
+    told = cli(
+        *("ecs", "deploy", "--service", SERVICE, "--cluster", CLUSTER),
+        *("--task-definition", str(tmp_path / "task.json"), "--codedeploy-appspec", str(tmp_path / "appspec.json")),
+        *("--codedeploy-application", "services", "--codedeploy-deployment-group", "web"),
+    )
+    assert "Successfully deployed" in told
+    (primary,) = (each for each in world.task_sets() if each["status"] == "PRIMARY")
+    assert primary["taskDefinition"].endswith("task-definition/web:3")

@@ -1,9 +1,11 @@
 """Deployment groups in the wire API's shape: those it made as it was told, a manifest's translated."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from runner.api.codedeploy import group_traffic
 from runner.api.codedeploy.group_platform import default_style
-from runner.api.codedeploy.group_translated import translated
+from runner.api.codedeploy.group_translated import blue_green, translated
 from runner.api.codedeploy.wire import Shape, revision_location
 from runner.model.application import Group
 from runner.model.manifest import GroupSettings
@@ -28,7 +30,9 @@ def group_info(group: Group, attempts: Mapping[str, Attempt]) -> Shape:
 
 def declared(settings: GroupSettings, platform: ComputePlatform) -> Shape:
     """The members of a `DeploymentGroupInfo` that say how to deploy, with their defaults."""
-    told = settings.declared or translated(settings)
+    told = {**(settings.declared or translated(settings))}
+    if settings.declared and platform == "ECS":
+        told["blueGreenDeploymentConfiguration"] = _waits(settings.declared)
     return {
         "autoScalingGroups": [],
         "triggerConfigurations": [],
@@ -39,6 +43,13 @@ def declared(settings: GroupSettings, platform: ComputePlatform) -> Shape:
         **({} if "onPremisesTagSet" in told else {"onPremisesInstanceTagFilters": []}),
         **told,
     }
+
+
+def _waits(declared: Mapping[str, Any]) -> Shape:
+    """With what was left out: `aws ecs deploy` adds the two waits up, and fails where one is missing."""
+    waits = group_traffic.waits(declared, "ECS")
+    given = declared.get("blueGreenDeploymentConfiguration") or {}
+    return {**given, **blue_green(waits.ready_wait, waits.termination_wait)}
 
 
 def _attempt(attempt: Attempt | None) -> Shape | None:

@@ -19,7 +19,8 @@ def translated(settings: GroupSettings) -> Shape:
     }
     if settings.service:
         made |= _service(settings.service)
-        made["blueGreenDeploymentConfiguration"] = _waits(settings)
+        ready = settings.blue_green.ready_wait
+        made["blueGreenDeploymentConfiguration"] = blue_green(ready, termination_wait(settings))
     elif settings.platform == "Server":
         made |= _hosts(settings)
     return {name: value for name, value in made.items() if value is not None}
@@ -87,9 +88,8 @@ def termination_wait(settings: GroupSettings) -> dt.timedelta | None:
     return retire.after if retire else settings.blue_green.termination_wait
 
 
-def _waits(settings: GroupSettings) -> Shape:
-    """A `BlueGreenDeploymentConfiguration`."""
-    end, ready = termination_wait(settings), settings.blue_green.ready_wait
+def blue_green(ready: dt.timedelta | None, end: dt.timedelta | None) -> Shape:
+    """A `BlueGreenDeploymentConfiguration` with these waits, as `model.manifest.BlueGreen` has them."""
     return {
         "terminateBlueInstancesOnDeploymentSuccess": (
             {"action": "KEEP_ALIVE"}

@@ -62,13 +62,16 @@ class ServicePlatform:
             said.append(line)
             report(line)
 
-        work = Work(Calls(self._aws, task.job.place), task, tell, self._pace)
+        calls = Calls(self._aws, task.job.place)
+        work = Work(calls, task, tell, self._pace)
         try:
             await _do(work)
         except RunnerError as error:
             tail = "".join(said[-_KEPT:])
             diagnostics = Diagnostics(error_code="UnknownError", message=error.message, log_tail=tail)
             return Outcome(succeeded=False, diagnostics=diagnostics, code=error.code, state=work.state)
+        finally:
+            calls.end()
         return Outcome(succeeded=True, state=work.state)
 
     async def close(self) -> None:

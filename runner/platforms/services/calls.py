@@ -1,12 +1,10 @@
 """AWS as one deployment sees it: one place, and errors in CodeDeploy's words."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 from runner.aws import Aws, AwsError
-from runner.errors import Refused
+from runner.errors import Refused, WorldError
 from runner.model.aws import AwsPlace
-
-T = TypeVar("T")
 
 _REFUSALS = {"ecs": "ECS_UPDATE_ERROR", "elbv2": "ELASTIC_LOAD_BALANCING_INVALID"}
 
@@ -17,6 +15,11 @@ class Calls:
     def __init__(self, aws: Aws, place: AwsPlace) -> None:
         self._aws = aws
         self._place = place
+        self._over = False
+
+    def end(self) -> None:
+        """No call begins after this: a thread that nobody waits for any more leaves the rest undone."""
+        self._over = True
 
     def ecs(self, operation: str, **params: Any) -> dict[str, Any]:
         return self._call("ecs", operation, params)
@@ -25,15 +28,24 @@ class Calls:
         return self._call("elbv2", operation, params)
 
     def ecs_pages(self, operation: str, key: str, **params: Any) -> list[Any]:
-        return self._aws.pages(self._place, "ecs", operation, params, key)
+        return self._pages("ecs", operation, key, params)
 
     def elb_pages(self, operation: str, key: str, **params: Any) -> list[Any]:
-        return self._aws.pages(self._place, "elbv2", operation, params, key)
+        return self._pages("elbv2", operation, key, params)
+
+    def _pages(self, service: str, operation: str, key: str, params: dict[str, Any]) -> list[Any]:
+        self._check()
+        return self._aws.pages(self._place, service, operation, params, key)
 
     def _call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        self._check()
         try:
             return self._aws.call(self._place, service, operation, params)
         except AwsError as error:
             if error.retryable or error.code != "INTERNAL_ERROR" or not error.aws_code:
                 raise
             raise Refused(_REFUSALS[service], error.message) from error
+
+    def _check(self) -> None:
+        if self._over:
+            raise WorldError("the act was cut off")

@@ -1,7 +1,9 @@
 """One act under way: what it is about, how far it is, how long it may take, and how it waits."""
 
 import asyncio
+import contextlib
 import datetime as dt
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -45,6 +47,8 @@ class Work:
         self.began = pace.clock()
         self.ends = self.began + pace.limit
         self._report = report
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._changed = self.began
 
     @property
@@ -60,7 +64,12 @@ class Work:
         self.state = msgspec.structs.replace(self.state, **changes)
 
     def say(self, line: str) -> None:
-        self._report(f"{line}\n")
+        """From any thread; reported in the event loop's, before anything that follows there."""
+        if threading.get_ident() == self._thread:
+            self._report(f"{line}\n")
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(self._report, f"{line}\n")
 
     async def do(self, call: Callable[[], T]) -> T:
         """*call*, in a thread, and again while AWS throttles or does not answer, for as long as the act may take.

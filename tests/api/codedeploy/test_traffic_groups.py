@@ -83,6 +83,20 @@ def test_who_waits_for_somebody_waits_some_time(server: Catalog, ready: dict[str
     given["blueGreenDeploymentConfiguration"]["deploymentReadyOption"] = ready
     server.group(**given)
     assert settings_of(server).blue_green.ready_wait == (None if expected is None else expected * MINUTE)
+    told = server.info()["blueGreenDeploymentConfiguration"]
+    action = "CONTINUE_DEPLOYMENT" if expected is None else "STOP_DEPLOYMENT"
+    assert told["deploymentReadyOption"] == {"actionOnTimeout": action, "waitTimeInMinutes": expected or 0}
+
+
+def test_waits_that_were_left_out_are_told_as_they_are(server: Catalog) -> None:
+    """`aws ecs deploy` adds them up."""
+    server.application(computePlatform="ECS")
+    bare = {"terminateBlueInstancesOnDeploymentSuccess": {"action": "TERMINATE"}}
+    server.group(**service_group(blueGreenDeploymentConfiguration=bare))
+    assert server.info()["blueGreenDeploymentConfiguration"] == {
+        "deploymentReadyOption": {"actionOnTimeout": "CONTINUE_DEPLOYMENT", "waitTimeInMinutes": 0},
+        "terminateBlueInstancesOnDeploymentSuccess": {"action": "TERMINATE", "terminationWaitTimeInMinutes": 0},
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,12 @@
 """Deployments by the real `Aws` to the service of `support.ecs_world`, in this process or in one that may be killed."""
 
 import asyncio
-import datetime as dt
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from platforms.services.act_process import PACE
 from support.ecs_world import CLUSTER, CONTAINER, PORT, SERVICE, EcsWorld
 
 from runner.aws import Aws
@@ -18,8 +17,8 @@ from runner.model.services import EcsSpec, EcsState, Route
 from runner.model.value import from_json, to_json
 from runner.platforms.services import ServicePlatform
 
-EVERY, SETTLE = 0.05, 0.3  # seconds; states move within tenths of a second here
 _KILLED = -9
+_PROCESS = str(Path(__file__).with_name("act_process.py"))
 
 
 class MotoDeployment:
@@ -37,7 +36,7 @@ class MotoDeployment:
         self.deaths = 0
 
     def platform(self) -> ServicePlatform:
-        return ServicePlatform(Aws(), every=EVERY, settle=SETTLE, limit=dt.timedelta(seconds=60))
+        return ServicePlatform(Aws(), **PACE)
 
     def task(self, act: Act) -> Task:
         job = TrafficJob(
@@ -71,12 +70,12 @@ class MotoDeployment:
         rollback.spec, rollback.restoring = self.spec, self.state
         return rollback
 
-    def act_in_a_process(self, act: Act, folder: Path, dies_after: int | None, *, before: bool = False) -> None:
-        """The act in a process of its own, which is killed right after (or *before*) so many changes; then again."""
+    def act_in_a_process(self, act: Act, folder: Path, dies_after: int | None) -> None:
+        """The act in a process of its own, which is killed right after so many changes; then again."""
         while True:
             process = self._start(act, folder)
             if dies_after is not None:
-                self.world.aws.kill_after(process.pid, dies_after, before=before)
+                self.world.aws.kill_after(process.pid, dies_after)
             assert process.stdin is not None
             process.stdin.close()
             if process.wait(timeout=60) != _KILLED:
@@ -90,19 +89,4 @@ class MotoDeployment:
 
     def _start(self, act: Act, folder: Path) -> subprocess.Popen[bytes]:
         (folder / "task.json").write_text(to_json(self.task(act)))
-        return subprocess.Popen([sys.executable, __file__, str(folder)], stdin=subprocess.PIPE)
-
-
-def main(folder: Path) -> None:
-    """What the process does, once its standard input is closed."""
-    task = from_json((folder / "task.json").read_bytes(), Task)
-    platform = ServicePlatform(Aws(), every=EVERY, settle=SETTLE)
-    sys.stdin.read()
-    outcome = asyncio.run(platform.act(task, sys.stdout.write))
-    new = folder / "outcome.new"
-    new.write_text(json.dumps(json.loads(to_json(outcome))))
-    new.replace(folder / "outcome.json")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+        return subprocess.Popen([sys.executable, _PROCESS, str(folder)], stdin=subprocess.PIPE)

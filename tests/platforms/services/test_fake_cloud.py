@@ -210,7 +210,7 @@ def test_a_target_group_that_is_not_there_cannot_be_forwarded_to(side: Side) -> 
 def test_task_sets_under_code_deploy_are_for_codedeploy(side: Side) -> None:
     side.begin("CODE_DEPLOY")
     assert [each["status"] for each in side.shown()["taskSets"]] == ["PRIMARY"]
-    with pytest.raises(AwsError, match="(?i)task set.*(external|CODE_DEPLOY)") as caught:
+    with pytest.raises(AwsError, match=r"(?i)task set.*(external|CODE_DEPLOY)") as caught:
         side.create(side.definition("api:2"))
     assert caught.value.aws_code == "InvalidParameterException"
 

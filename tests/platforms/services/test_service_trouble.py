@@ -1,6 +1,8 @@
 """Tasks that do not run, targets that are not healthy, an AWS that does not answer: what is waited for and what is said."""
 
+import asyncio
 import datetime as dt
+import threading
 
 import msgspec
 import pytest
@@ -14,6 +16,9 @@ from platforms.services.service_deployments import (
     blue_green_world,
     definition,
 )
+from waiting import until
+
+from runner.model.program import Task
 
 
 @pytest.fixture
@@ -105,3 +110,37 @@ def test_a_new_read_that_lags_behind_does_not_make_a_second_task_set(cloud: Fake
     assert again.replacement.id == state.replacement.id
     assert len(cloud.world.fleets["prod", "api"].sets) == 2
     assert again.replacement.target_group == GREEN
+
+
+async def test_an_act_that_is_cut_off_leaves_the_rest_undone(cloud: FakeCloud) -> None:
+    deployment = Deployment(cloud)
+    begun = await asyncio.to_thread(deployment.succeed, CANARY[:3])
+    writing, go_on = threading.Event(), threading.Event()
+
+    def hold(operation: str, params: dict[str, object]) -> None:
+        if operation == "modify_listener":
+            writing.set()
+            assert go_on.wait(20)
+
+    undo = deployment.undo()
+    state = await asyncio.to_thread(undo.inspect)
+    changes = len(cloud.changes)
+    cloud.on_call = hold
+    task = Task(job=undo.job, target="prod:api", act=ROLLBACK[0], attempt=1, state=state)
+    act = asyncio.create_task(undo.platform().act(task, undo.said.append))
+    await asyncio.to_thread(writing.wait, 20)
+    act.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await act
+    go_on.set()
+    await until(lambda: len(cloud.changes) > changes)
+    await asyncio.to_thread(_end_of_threads)
+    assert len(cloud.changes) == changes + 1, "the call under way, and nothing after it"
+    assert begun.weight == 10
+
+
+def _end_of_threads() -> None:
+    """Until the thread that went on without its act has ended."""
+    for thread in threading.enumerate():
+        if thread.name == "penstock-blocking":
+            thread.join(20)
