@@ -135,7 +135,8 @@ class Flow:
             self.specs(wanted, revision)
             return
         for settings in wanted.groups:
-            compile_rollout(settings.rollout, len(choose(self._hosts(), settings)))
+            if not settings.ec2:
+                compile_rollout(settings.rollout, len(choose(self._hosts(), settings)))
             check_load_balancer(settings, self._load_balancers)
         if isinstance(revision, GitRevision):
             path = f"{wanted.root}/{wanted.appspec}" if wanted.root else wanted.appspec

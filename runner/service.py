@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from runner.config import LoadBalancerConfig
+from runner.config import InstancesConfig, LoadBalancerConfig
 from runner.errors import DeploymentAlreadyCompleted, DeploymentGroupDoesNotExist, UserError
 from runner.model.deployment import UNFINISHED, Deployment, DeploymentStatus, Options
 from runner.model.functions import LambdaSpec, LambdaState
@@ -69,7 +69,11 @@ class Service:
         hosts: Callable[[], Iterable[Host]],
         clock: Clock,
         load_balancers: Iterable[LoadBalancerConfig] = (),
+        instances: Callable[[GroupSettings], Iterable[Host]] = lambda settings: (),
+        of_instances: InstancesConfig | None = None,
     ) -> None:
+        """*instances*: those that a group has in a cloud, and *of_instances* what is configured about them."""
+        self._instances, self._of_instances = instances, of_instances or InstancesConfig()
         self._store, self._hosts, self._clock = store, hosts, clock
         self._load_balancers = {each.name: each for each in load_balancers}
 
@@ -152,7 +156,7 @@ class Service:
         return self._store.state()
 
     def _forecast(self, manifest: Manifest, settings: GroupSettings, revision: Revision) -> Forecast:
-        chosen = choose(self._hosts(), settings)
+        chosen = choose(self._hosts(), settings, self._instances(settings))
         check_load_balancer(settings, self._load_balancers)
         known = {health.target: health for health in self._store.instance_health(manifest.application, settings.name)}
         order = deployment_order(known.get(host.name, InstanceHealth(target=host.name)) for host in chosen)
@@ -180,9 +184,13 @@ class Service:
         )
 
     def _traffic_wait(self, settings: GroupSettings) -> dt.timedelta:
-        """All backends of a host are waited for side by side."""
-        backends = settings.load_balancer.haproxy if settings.load_balancer else ()
-        balancers = [self._load_balancers[backend.load_balancer] for backend in backends]
+        """All load balancers of a host are waited for side by side."""
+        if settings.load_balancer is None:
+            return dt.timedelta(0)
+        names = [backend.load_balancer for backend in settings.load_balancer.haproxy]
+        balancers: list[LoadBalancerConfig | InstancesConfig] = [self._load_balancers[name] for name in names]
+        if settings.load_balancer.is_in_aws:
+            balancers.append(self._of_instances)
         drain = max((each.drain_timeout for each in balancers), default=dt.timedelta(0))
         return drain + max((each.up_timeout for each in balancers), default=dt.timedelta(0))
 

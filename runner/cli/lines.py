@@ -56,7 +56,8 @@ def _line(rollout: Rollout, entry: Entry) -> str:
 
 def _skipped(rollout: Rollout, entries: list[Entry]) -> str:
     names = [entry.target or "" for entry in entries]
-    return f"{clock(entries[0].at)} {rollout.id} {rollout.place} {count(len(names), rollout.noun)} skipped: {listed(names, 8)}"
+    who = count(len(names), rollout.noun)
+    return f"{clock(entries[0].at)} {rollout.id} {rollout.place} {who} skipped: {listed(names, 8)}"
 
 
 def _said(rollout: Rollout, entry: Entry) -> str:

@@ -11,6 +11,7 @@ from runner.config.settings import (
     ApiConfig,
     Config,
     Credentials,
+    InstancesConfig,
     Listening,
     LoadBalancerConfig,
     NotifierConfig,
@@ -24,6 +25,7 @@ __all__ = [
     "ApiConfig",
     "Config",
     "Credentials",
+    "InstancesConfig",
     "Listening",
     "LoadBalancerConfig",
     "NotifierConfig",
@@ -64,5 +66,6 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         api=values.api(data.get("api", {}), folder),
         agents=values.agents(data.get("agents", {})),
         aws=values.aws(data.get("aws", {})),
+        instances=values.instances(data.get("instances", {}), folder),
         keep_bundles=data.get("keep_bundles", 20),
     )

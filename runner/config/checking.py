@@ -42,6 +42,7 @@ def _checked_text(file: str, text: str) -> dict[str, Any]:
     dates = _dates(data)
     dated = {problem.path for problem in dates}
     others = schema.check(data, "config", not_built=NOT_BUILT) + list(_host_problems(data.get("hosts")))
+    others += _instance_problems(data)
     problems = dates + [problem for problem in others if problem.path not in dated]
     lines = toml.Lines(text)
     mistakes = schema.mistakes(problems, str(file), lines.line)
@@ -102,6 +103,19 @@ def _host_problems(hosts: Any) -> Iterator[schema.Problem]:
             yield schema.Problem(("hosts", name), "required", _NO_FOLDER)
         if (over_ssh or has_agent) and isinstance(folder, str) and not _FOLDER_ON_HOST.fullmatch(folder):
             yield schema.Problem(("hosts", name, "folder"), "pattern", _NOT_ABSOLUTE)
+
+
+def _instance_problems(data: dict[str, Any]) -> Iterator[schema.Problem]:
+    """What `[instances]` has too much, and hosts that claim to be the same instance."""
+    instances, seen = data.get("instances"), dict[str, str]()
+    if isinstance(instances, dict) and instances.get("transport") == "agent":
+        for key in SSH_KEYS & instances.keys():
+            yield schema.Problem(("instances", key), "", 'is for transport = "ssh"; instances have another')
+    hosts = data.get("hosts")
+    for name, host in hosts.items() if isinstance(hosts, dict) else ():
+        instance = host.get("instance") if isinstance(host, dict) else None
+        if isinstance(instance, str) and seen.setdefault(instance, name) != name:
+            yield schema.Problem(("hosts", name, "instance"), "", f"{instance} is host {seen[instance]} already")
 
 
 _NO_FOLDER = 'names no folder; give folder = "PATH", which stands for the host\'s /'

@@ -6,7 +6,7 @@ from typing import Literal
 from runner.model.aws import AwsSettings
 from runner.model.executor import ExecutorSettings
 from runner.model.host_command import AgentTimeouts
-from runner.model.target import Host
+from runner.model.target import Host, Ssh
 from runner.model.value import Value
 
 
@@ -70,6 +70,23 @@ class LoadBalancerConfig(Value, frozen=True, kw_only=True):
     up_timeout: dt.timedelta = dt.timedelta(seconds=60)
 
 
+class InstancesConfig(Value, frozen=True, kw_only=True):
+    """How EC2 instances are reached that no configured host names.
+
+    *address*: which of an instance's own addresses SSH takes; `ssh.address` is not used. *folder*, *environment*: as a
+    host has them. *drain_timeout*: how long load balancers in AWS may take to let go of one; *up_timeout*: until they
+    find it healthy.
+    """
+
+    transport: Literal["ssh", "agent"] = "ssh"
+    address: Literal["private_ip", "public_ip", "private_dns", "public_dns"] = "private_ip"
+    folder: str = "/"
+    ssh: Ssh = Ssh()
+    environment: dict[str, str] = {}
+    drain_timeout: dt.timedelta = dt.timedelta(minutes=65)  # the longest deregistration delay is an hour
+    up_timeout: dt.timedelta = dt.timedelta(hours=1)
+
+
 class ApiConfig(Value, frozen=True, kw_only=True):
     """The wire API. *region* and *account_id* (12 digits) are what its ARNs carry.
 
@@ -118,4 +135,5 @@ class Config(Value, frozen=True, kw_only=True):
     api: ApiConfig = ApiConfig()
     agents: AgentTimeouts = AgentTimeouts()
     aws: AwsSettings = AwsSettings()
+    instances: InstancesConfig = InstancesConfig()
     keep_bundles: int = 20  # bundles kept in the cache beside those in use

@@ -8,6 +8,7 @@ from typing import Any
 from runner.config.settings import (
     ApiConfig,
     Credentials,
+    InstancesConfig,
     LoadBalancerConfig,
     NotifierConfig,
     RegistryConfig,
@@ -57,6 +58,19 @@ def host(name: str, data: dict[str, Any], folder: Path) -> Host:
         ssh=_ssh(data, folder) if over_ssh else None,
         tags=data.get("tags", {}),
         environment=data.get("environment", {}),
+        instance=data.get("instance", ""),
+    )
+
+
+def instances(data: dict[str, Any], folder: Path) -> InstancesConfig:
+    return InstancesConfig(
+        transport=data.get("transport", "ssh"),
+        address=data.get("address", "private_ip"),
+        folder=data.get("folder", "/"),
+        ssh=_ssh({key: value for key, value in data.items() if key != "address"}, folder),
+        environment=data.get("environment", {}),
+        drain_timeout=parse_duration(data.get("drain_timeout", "65m")),
+        up_timeout=parse_duration(data.get("up_timeout", "1h")),
     )
 
 

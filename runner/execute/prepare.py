@@ -20,11 +20,18 @@ Changes nothing. May raise `UserError` and `WorldError`.
 
 
 def prepare(
-    deployment: Deployment, sources: Sources, hosts: Callable[[], Iterable[Host]], check: Check
+    deployment: Deployment,
+    sources: Sources,
+    hosts: Callable[[], Iterable[Host]],
+    check: Check,
+    instances: Callable[[GroupSettings], Iterable[Host]] = lambda settings: (),
 ) -> Prepared | PreparationFailed:
-    """Fetch, read, choose. What the user must mend is a `PreparationFailed`; `WorldError` is raised, to be retried."""
+    """Fetch, read, choose. What the user must mend is a `PreparationFailed`; `WorldError` is raised, to be retried.
+
+    *instances*: those that a group has in a cloud.
+    """
     try:
-        chosen = choose(hosts(), deployment.settings)
+        chosen = choose(hosts(), deployment.settings, instances(deployment.settings))
         check(chosen, deployment.settings)
         exact = sources.pin(deployment.exact)
         bundle = sources.fetch(exact)

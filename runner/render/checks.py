@@ -12,6 +12,9 @@ Path: TypeAlias = tuple[Any, ...]
 Report: TypeAlias = Callable[[Path, str], None]
 
 
+_LONGEST = 60  # seconds that one request may take: a rollout should stop within a minute
+
+
 class Checks:
     """The checks that one group's view has, by name. *names*: of all that the manifest has, for suggestions.
 
@@ -19,8 +22,16 @@ class Checks:
     """
 
     def __init__(self, data: dict[str, Any], names: Iterable[str], report: Report) -> None:
-        self._checks = {name: _check(each) for name, each in data.items()}
         self._names, self._report = list(names), report
+        self._checks = {name: self._read(name, each) for name, each in data.items()}
+
+    def _read(self, name: str, data: dict[str, Any]) -> Check:
+        if "cloudwatch_alarm" in data:
+            return AlarmCheck(name=data["cloudwatch_alarm"])
+        seconds = int(parse_duration(data.get("timeout", "10s")).total_seconds())
+        if not 1 <= seconds <= _LONGEST:
+            self._report(("checks", name, "timeout"), f"expected a duration from 1s to {_LONGEST}s")
+        return HttpCheck(url=data["http"], expect=data.get("expect", 200), timeout=seconds)
 
     def of_rollout(self, rollout: Rollout) -> dict[str, Check]:
         """Those that its steps name. Reports names of no check."""
@@ -46,13 +57,6 @@ class Checks:
         if name not in self._checks:
             self._report(path, f"there is no check {name}{did_you_mean(name, self._names)}")
         return self._checks.get(name)
-
-
-def _check(data: dict[str, Any]) -> Check:
-    if "cloudwatch_alarm" in data:
-        return AlarmCheck(name=data["cloudwatch_alarm"])
-    seconds = parse_duration(data.get("timeout", "10s")).total_seconds()
-    return HttpCheck(url=data["http"], expect=data.get("expect", 200), timeout=max(1, int(seconds)))
 
 
 def _named(rollout: Rollout) -> Iterator[tuple[Path, str]]:

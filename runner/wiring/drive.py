@@ -38,6 +38,7 @@ class Parts(Protocol):
     @property
     def aws(self) -> "Aws": ...
     def hosts(self) -> tuple[Host, ...]: ...
+    def instances_of(self, settings: GroupSettings) -> tuple[Host, ...]: ...
 
 
 class Drive:
@@ -119,7 +120,7 @@ class Drive:
             return PreparationFailed(deployment_id=deployment.id, error=alarm)
         if deployment.settings.platform != "Server":
             return prepare_traffic(action, runner.sources, self._traffic)
-        done = prepare(deployment, runner.sources, runner.hosts, self._check_reach)
+        done = prepare(deployment, runner.sources, runner.hosts, self._check_reach, runner.instances_of)
         runner.sources.prune(runner.config.keep_bundles, runner.store.bundles_in_use())
         return done
 

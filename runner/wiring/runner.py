@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runner.flow import Flow
     from runner.model.command import Job
     from runner.model.explanation import Explanation
+    from runner.model.manifest import GroupSettings
     from runner.notify.outbox import Outbox
     from runner.service import Service
     from runner.sources.all import AllSources
@@ -77,7 +78,7 @@ class Runner:
     def service(self) -> "Service":
         from runner.service import Service
 
-        return Service(self.store, self.hosts, now, self.config.load_balancers)
+        return Service(self.store, self.hosts, now, self.config.load_balancers, self.instances_of, self.config.instances)
 
     @cached_property
     def flow(self) -> "Flow":
@@ -92,6 +93,14 @@ class Runner:
         configured = {host.name for host in self.config.hosts}
         registered = (instance.host for instance in self.store.catalog.instances.registered())
         return (*self.config.hosts, *(host for host in registered if host.name not in configured))
+
+    def instances_of(self, settings: "GroupSettings") -> tuple[Host, ...]:
+        """Those that a deployment group has in EC2, as they are now."""
+        if not settings.ec2:
+            return ()
+        from runner.inventory.ec2 import Ec2Instances
+
+        return Ec2Instances(self.aws, self.config.instances).of(settings)
 
     def signing_fingerprint(self) -> str:
         """Of the key that specifications for agents are signed with: what tokens carry. Made if there is none."""
