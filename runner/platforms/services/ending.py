@@ -44,57 +44,67 @@ async def terminate(work: Work) -> None:
         work.say("there is no task set to delete")
         return
     groups = {pair[undoing] for pair in work.state.pairs}
-    missing = bool(await work.soon(partial(_missing, work, doomed)))
-    if missing or await work.do(partial(_is_going, work, doomed)):
+    known = _Known(work, doomed, heir)
+    await work.soon(known.look)
+    if known.is_going:
         work.say(f"task set {doomed.id} is gone already")
     else:
-        await _delete(work, doomed, heir, groups)
+        await _delete(work, doomed, groups, known)
     gone = msgspec.structs.replace(doomed, status="DRAINING", weight=0, desired=0, pending=0, running=0)
     work.note(**{"replacement" if undoing else "original": gone})
 
 
-async def _delete(work: Work, doomed: TaskSet, heir: TaskSet | None, groups: set[str]) -> None:
+class _Known:
+    """What the service shows of the task set that shall go, and of its heir."""
+
+    def __init__(self, work: Work, doomed: TaskSet, heir: TaskSet | None) -> None:
+        self._work = work
+        self._doomed = doomed
+        self._heir = heir
+        self.is_going = False
+        self.primary = ""
+
+    def look(self) -> str:
+        """Whatever is not as it should be is not believed at once: it may be what was before a change."""
+        service = _look(self._work)
+        shown = service.find(self._doomed.id)
+        self.is_going = shown is None or shown["status"] == "DRAINING"
+        self.primary = service.primary["id"] if service.primary else ""
+        return "" if shown is not None and (self.is_going or self.heir_is_primary) else "not as it should be"
+
+    @property
+    def heir_is_primary(self) -> bool:
+        wanted = (self.primary,) if self._heir is None else (self._heir.id,)
+        return bool(self.primary) and self.primary != self._doomed.id and self.primary in wanted
+
+
+async def _delete(work: Work, doomed: TaskSet, groups: set[str], known: _Known) -> None:
+    if not known.heir_is_primary:
+        raise Refused(
+            "ECS_UPDATE_ERROR",
+            f"task set {doomed.id} was not deleted: the primary task set of service {work.spec.service} is "
+            f"{known.primary or 'none'}, not the one that should serve now",
+        )
     if used := await work.soon(partial(forwarding, work, groups)):
         raise Refused(
             "ELASTIC_LOAD_BALANCING_INVALID",
             f"task set {doomed.id} was not deleted: {used} still sends requests to it. Point that elsewhere, then delete it",
         )
-    if wrong := await work.soon(partial(_still_primary, work, doomed, heir)):
-        raise Refused("ECS_UPDATE_ERROR", wrong)
-    await work.do(partial(_ask, work, doomed.id))
+    await work.until(lambda: "" if _ask(work, doomed.id) else f"task set {doomed.id} goes")
     work.say(f"deleted task set {doomed.id}")
-    await work.until(lambda: "" if _is_going(work, doomed) else f"task set {doomed.id} goes")
 
 
-def _still_primary(work: Work, doomed: TaskSet, heir: TaskSet | None) -> str:
-    primary = _look(work).primary
-    if primary is not None and (heir is None or primary["id"] == heir.id) and primary["id"] != doomed.id:
-        return ""
-    who = primary["id"] if primary else "none"
-    return (
-        f"task set {doomed.id} was not deleted: the primary task set of service {work.spec.service} is {who}, where it "
-        f"should be {heir.id if heir else 'another'}"
-    )
-
-
-def _ask(work: Work, task_set: str) -> None:
+def _ask(work: Work, task_set: str) -> bool:
+    """Whether it is on its way. Asking again for what is being deleted already changes nothing."""
     try:
-        work.calls.ecs(
+        answer = work.calls.ecs(
             "delete_task_set", cluster=work.spec.cluster, service=work.spec.service, taskSet=task_set, force=True
         )
     except AwsError as error:
         if error.aws_code != "TaskSetNotFoundException":
             raise
-
-
-def _is_going(work: Work, task_set: TaskSet) -> bool:
-    shown = _look(work).find(task_set.id)
-    return shown is None or shown["status"] == "DRAINING"
-
-
-def _missing(work: Work, task_set: TaskSet) -> str:
-    """Not to be believed at once: a task set that was just made may not be shown yet."""
-    return "" if _look(work).find(task_set.id) else "it is not there"
+        return True
+    return bool(answer["taskSet"]["status"] == "DRAINING")
 
 
 def _look(work: Work) -> Service:

@@ -20,7 +20,6 @@ async def steady(work: Work, task_set: str, at_scale: float | None = None) -> No
     """
     look = partial(_unsteady, work, task_set, at_scale, _Patience(work, task_set))
     await work.until(look, partial(_explain, work, task_set))
-    await work.do(partial(refresh, work))
 
 
 async def healthy(work: Work, groups: Iterable[str], needed: Callable[[], int], task_set: str | None = None) -> None:
@@ -51,9 +50,8 @@ def present(work: Work, task_set: str) -> tuple[Service, Shown]:
     )
 
 
-def refresh(work: Work) -> None:
-    """Note how many tasks both task sets have now."""
-    service = describe(work.calls, work.spec.cluster, work.spec.service)
+def note_counts(work: Work, service: Service) -> None:
+    """How many tasks both task sets have now."""
     for name in ("original", "replacement"):
         known = getattr(work.state, name)
         shown = service.find(known.id) if known else None
@@ -83,6 +81,7 @@ class _Patience:
 
 def _unsteady(work: Work, task_set: str, at_scale: float | None, patience: _Patience) -> str:
     service, shown = present(work, task_set)
+    note_counts(work, service)
     if is_steady(service, shown) and at_scale in (None, scale(shown)):
         return ""
     patience.wear()

@@ -28,16 +28,20 @@ async def shift(work: Work) -> None:
     weight = work.task.act.weight
     assert weight is not None
     replacement = _there(work.state.replacement, work)
-    moves = entrances.plan(work.state, production(work.spec.routes, work.state), weight, (work.state.weight,))
+    doors = production(work.spec.routes, work.state)
+    moves = entrances.plan(work.state, doors, weight, (work.state.weight,))
     if weight:
-        await settling.healthy(work, replacement_groups(work), lambda: at_least_one(work))
+        await settling.healthy(work, [door.green for door in doors], lambda: at_least_one(work))
     note_weight(work, weight)
     await entrances.carry_out(work, moves)
     if weight == 100:
         await promote(work, replacement.id)
         work.note(moved=True)
         await settling.steady(work, replacement.id)
-        await settling.healthy(work, replacement_groups(work), lambda: at_least_one(work))
+        unknown = [
+            door.green for door in doors if not door.takes_weights
+        ]  # until now nobody has looked at their targets
+        await settling.healthy(work, unknown, lambda: at_least_one(work))
 
 
 async def rescale(work: Work) -> None:

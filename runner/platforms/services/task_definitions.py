@@ -9,6 +9,7 @@ from runner.model.services import EcsSpec
 from runner.platforms.services.calls import Calls
 from runner.platforms.services.work import Work
 
+_REGISTERED_WITHIN = 3.0  # seconds in which AWS shows a new revision, a restart of this process not counted
 TAG = "penstock:deployment"  # whose deployment registered it
 
 Definition = dict[str, Any]  # as DescribeTaskDefinition shows it, or as RegisterTaskDefinition takes it
@@ -38,8 +39,8 @@ def look_up(calls: Calls, spec: EcsSpec) -> Definition:
 async def pinned(work: Work) -> str:
     """ARN of the task definition to deploy; registers it when the revision brings a document.
 
-    RegisterTaskDefinition takes no token. So a process that has just begun looks for a while whether another one, which
-    died, has registered it.
+    RegisterTaskDefinition takes no token. So a process that has just begun looks twice whether another one, which died,
+    has registered it.
     """
     document, deployment_id = work.spec.document, work.task.job.deployment_id
     if document is None:
@@ -47,7 +48,9 @@ async def pinned(work: Work) -> str:
         if found is None:
             raise Refused("INVALID_REVISION", "the revision names no task definition")
         return found
-    await work.soon(partial(_missing, work.calls, document["family"], deployment_id), work.pace.born)
+    young = (work.pace.born - work.pace.clock()).total_seconds() + min(work.pace.settle, _REGISTERED_WITHIN)
+    if young > 0 and not await work.do(partial(_registered, work.calls, document["family"], deployment_id)):
+        await work.pace.pause(young)
     registered = await work.do(partial(register, work.calls, document, deployment_id))
     work.say(f"task definition {registered}")
     return registered
@@ -80,10 +83,6 @@ def check(definition: Definition, container: str, port: int) -> None:
             "INVALID_ECS_SERVICE",
             f"container {container} of task definition {what} does not map port {port}; it maps {listed}",
         )
-
-
-def _missing(calls: Calls, family: str, deployment_id: str) -> str:
-    return "" if _registered(calls, family, deployment_id) else "not registered"
 
 
 def _registered(calls: Calls, family: str, deployment_id: str) -> str | None:

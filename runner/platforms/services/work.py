@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -20,8 +20,11 @@ from runner.threads import in_thread
 T = TypeVar("T")
 
 
+_FIRST, _GROWTH = 0.5, 1.5  # seconds between the first two looks of a wait, and how much longer each next pause is
+
+
 class Pace(NamedTuple):
-    """*every*: seconds between two looks. *limit*: how long an act may take; CodeDeploy gives a task set 60 minutes.
+    """*every*: seconds between two looks, at most. *limit*: how long an act may take; CodeDeploy gives a task set 60 minutes.
 
     *settle*: seconds for which AWS may still show what was before a change. *born*: when this process began to work.
     """
@@ -32,6 +35,13 @@ class Pace(NamedTuple):
     every: float = 5.0
     limit: dt.timedelta = dt.timedelta(minutes=60)
     settle: float = 10.0
+
+    def pauses(self) -> Iterator[float]:
+        """Seconds to wait between looks: what is done soon is seen soon, what takes long is not asked for often."""
+        length = min(_FIRST, self.every)
+        while True:
+            yield length
+            length = min(length * _GROWTH, self.every)
 
 
 class Work:
@@ -76,21 +86,22 @@ class Work:
 
         So *call* must be safe to repeat from its start.
         """
-        while True:
+        for pause in self.pace.pauses():
             try:
                 return await in_thread(call)
             except AwsError as error:
                 if not error.retryable or self.pace.clock() >= self.ends:
                     raise
                 self.say(f"trying again: {error.message}")
-            await self.pace.pause(self.pace.every)
+            await self.pace.pause(pause)
+        raise AssertionError("pauses never end")
 
     async def until(self, look: Callable[[], str], explain: Callable[[], str] | None = None) -> None:
         """Return when *look* finds nothing more to wait for; it answers what that is, and raises when waiting is in vain.
 
         *explain*: further lines for whoever reads that it took too long.
         """
-        said = ""
+        said, pauses = "", self.pace.pauses()
         while waits := await self.do(look):
             if waits != said:
                 self.say(f"waiting: {waits}")
@@ -98,14 +109,11 @@ class Work:
             if self.pace.clock() >= self.ends:
                 more = await self.do(explain) if explain else ""
                 raise Refused("TIMEOUT", f"after {self.pace.limit}: still waiting: {waits}{more}")
-            await self.pace.pause(self.pace.every)
+            await self.pace.pause(next(pauses))
 
-    async def soon(self, look: Callable[[], str], since: dt.datetime | None = None) -> str:
-        """What *look* still finds after the time in which AWS may show old things; "" as soon as it finds nothing.
-
-        *since*: when the last change may have been; None: now.
-        """
-        ends = (since or self.pace.clock()) + dt.timedelta(seconds=self.pace.settle)
+    async def soon(self, look: Callable[[], str]) -> str:
+        """What *look* still finds after the time in which AWS may show old things; "" as soon as it finds nothing."""
+        ends, pauses = self.pace.clock() + dt.timedelta(seconds=self.pace.settle), self.pace.pauses()
         while (found := await self.do(look)) and self.pace.clock() < ends:
-            await self.pace.pause(min(self.pace.every, 1.0))
+            await self.pace.pause(next(pauses))
         return found
