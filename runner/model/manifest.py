@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 from runner.model.aws import AwsPlace
 from runner.model.checks import Alarms, Check
 from runner.model.ec2 import Ec2Targets
+from runner.model.fleets import Green
 from runner.model.functions import FunctionSettings
 from runner.model.platform import ComputePlatform
 from runner.model.revision import Location
@@ -72,7 +73,8 @@ class GroupSettings(Value, frozen=True, kw_only=True):
     """One deployment group, as a manifest (everything inherited already applied) or the wire API has it.
 
     A host is a target when it has, for every key of *tags*, one of the values, and matches *tag_set*; where both are
-    empty none is. So are the instances of *ec2*. *declared*: what the wire API was told, in the shape of its DeploymentGroupInfo; a manifest's is empty.
+    empty none is. So are the instances of *ec2*. *declared*: what the wire API was told, in the shape of its
+    DeploymentGroupInfo; a manifest's is empty.
     """
 
     name: str
@@ -89,6 +91,7 @@ class GroupSettings(Value, frozen=True, kw_only=True):
     function: FunctionSettings | None = None  # Lambda, of a manifest
     service: ServiceSettings | None = None  # ECS
     blue_green: BlueGreen = BlueGreen()
+    green: Green | None = None  # None: servers are deployed to in place
     alarms: Alarms | None = None  # None: there are none, or they are not enabled
     checks: dict[str, Check] = {}  # those that its rollout names
     declared: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 """The lifecycle events of a deployment, read from the shipped `pipelines/`."""
 
 from functools import cache
+from typing import Any
 
 from runner import resources, yaml
 from runner.model.manifest import GroupSettings
@@ -29,12 +30,39 @@ class Pipeline(Value, frozen=True, kw_only=True):
         return tuple(event for event in self.events if event not in self.traffic)
 
 
+class BlueGreenPipeline(Value, frozen=True, kw_only=True):
+    """The lifecycle events of a blue/green deployment on servers, as far as they run without a break.
+
+    *install*: a green host gets the revision. *allow*: a host gets traffic. *block*: a host loses it.
+    """
+
+    install: tuple[str, ...]
+    allow: tuple[str, ...]
+    block: tuple[str, ...]
+
+
+@cache
+def server_blue_green() -> BlueGreenPipeline:
+    """The pipeline of a blue/green deployment on servers."""
+    events = _events("server-blue-green.yaml")
+    green = [event for event in events if event["hosts"] == "green"]
+    return BlueGreenPipeline(
+        install=tuple(event["name"] for event in green if "needs" not in event),
+        allow=tuple(event["name"] for event in green if "needs" in event),
+        block=tuple(event["name"] for event in events if event["hosts"] == "blue"),
+    )
+
+
 @cache
 def server_in_place() -> Pipeline:
     """The pipeline of an in-place deployment on servers."""
-    pipeline = yaml.read(resources.read("pipelines", "server-in-place.yaml"), "server-in-place.yaml").data
-    events = pipeline["lifecycle_events"]
+    events = _events("server-in-place.yaml")
     return Pipeline(
         events=tuple(event["name"] for event in events),
         traffic=frozenset(event["name"] for event in events if event.get("needs") == "load_balancer"),
     )
+
+
+def _events(file: str) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = yaml.read(resources.read("pipelines", file), file).data["lifecycle_events"]
+    return events

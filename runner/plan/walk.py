@@ -123,12 +123,12 @@ def _go_on(view: WalkView, step: int) -> Move:
             if hold_until is None or view.now < hold_until:
                 return Move(step=step, wait=current.kind, hold_until=hold_until)
             if current.expires == "stop":
-                return Move(step=step, status=DeploymentStatus.STOPPED, error=_nobody_continued(current))
+                return Move(step=step, status=DeploymentStatus.STOPPED, error=nobody_continued(current))
         step, hold_until, go_on = step + 1, None, False
     return Move(step=step, status=DeploymentStatus.SUCCEEDED)
 
 
-def _nobody_continued(wait: Wait) -> ErrorInformation:
+def nobody_continued(wait: Wait) -> ErrorInformation:
     minutes = round(wait.duration.total_seconds() / 60) if wait.duration else 0
     message = f"The deployment timed out while waiting for a notification to continue (it waited {minutes} minutes)."
     return ErrorInformation(code="TIMEOUT", message=message)

@@ -1,11 +1,17 @@
-"""The manifest's `function`, `service` and `aws` as values. The data has passed the schema and the rules of its platform."""
+"""The manifest's `function`, `service`, `aws`, `targets` and `load_balancer` as values.
+
+The data has passed the schema and the rules of its platform.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from runner.model.aws import AwsPlace
+from runner.model.ec2 import Ec2Targets
 from runner.model.functions import FunctionSettings
 from runner.model.services import Route, ServiceSettings
+from runner.model.tags import TagFilter
+from runner.model.traffic import Backend, LoadBalancing
 from runner.render.names import Names
 
 
@@ -34,6 +40,31 @@ def place(*layers: Mapping[str, str]) -> AwsPlace:
     """A later layer over an earlier one."""
     merged = {key: value for layer in layers for key, value in layer.items()}
     return AwsPlace(region=merged.get("region"), role=merged.get("role"))
+
+
+def tags(data: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(value) if isinstance(value, list) else (value,) for key, value in data.items()}
+
+
+def ec2(targets: dict[str, Any]) -> Ec2Targets:
+    """Of a key, one of the values must be there: each key is a group of the tag set."""
+    wanted = tags(targets.get("ec2", {}).get("tags", {}))
+    return Ec2Targets(
+        tag_set=tuple(tuple(TagFilter(key=key, value=value) for value in values) for key, values in wanted.items()),
+        auto_scaling_groups=tuple(targets.get("auto_scaling_groups", ())),
+    )
+
+
+def load_balancer(data: dict[str, Any] | None, place: AwsPlace) -> LoadBalancing | None:
+    if data is None:
+        return None
+    pairs = [backend.split("/", 1) for backend in data.get("haproxy", ())]
+    return LoadBalancing(
+        haproxy=tuple(Backend(load_balancer=balancer, name=name) for balancer, name in pairs),
+        target_groups=tuple(data.get("target_groups", ())),
+        classic=tuple(data.get("classic", ())),
+        place=place,
+    )
 
 
 def _route(data: dict[str, Any]) -> Route:

@@ -13,8 +13,6 @@ NOT_BUILT: NotBuilt = {
     "checks.*": frozenset({"prometheus", "max", "no_data"}),
     "rollouts.*.steps.*": frozenset({"approve"}),
     "deployment_groups.*": frozenset({"approve", "window", "freeze"}),
-    "deployment_groups.*.load_balancer": frozenset({"target_groups", "classic"}),
-    "deployment_groups.*.targets": frozenset({"auto_scaling_groups", "ec2", "on_premises"}),
     "deployment_groups.*.rollback": frozenset({"block_revision", "git"}),
     "deployment_groups.*.notify.*.on.*": _TRIGGERS,
     "rollback": frozenset({"block_revision", "git"}),

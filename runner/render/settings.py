@@ -8,7 +8,6 @@ from runner.model.duration import parse_duration
 from runner.model.manifest import After, GroupSettings, Manifest, RollbackEvent, Trigger, Watch
 from runner.model.platform import ComputePlatform
 from runner.model.rollout import Rollout
-from runner.model.traffic import Backend, LoadBalancing
 from runner.render import forms, order, rollouts
 from runner.render.checks import Checks
 from runner.render.locations import location
@@ -64,19 +63,20 @@ class Settings:
 
     def _group(self, name: str, view: dict[str, Any]) -> GroupSettings:
         group = view["deployment_groups"][name]
-        tags = group["targets"]["tags"] if "targets" in group else {}
+        targets, place = group.get("targets", {}), forms.place(view.get("aws", {}), group.get("aws", {}))
         rollout = self._rollout(name, group.get("rollout", rollouts.DEFAULTS[self.platform]), self._rollouts(view))
         checks = Checks(view.get("checks", {}), self.own_checks, self.report)
         return GroupSettings(
             name=name,
-            tags={key: tuple(value) if isinstance(value, list) else (value,) for key, value in tags.items()},
+            tags=forms.tags(targets.get("tags", {})),
+            ec2=forms.ec2(targets),
             rollout=rollout,
             after=_after(group.get("after")),
             rollback_on=_rollback(group.get("rollback", view.get("rollback"))),
             triggers=_triggers(view, group),
-            load_balancer=_load_balancer(group.get("load_balancer")),
+            load_balancer=forms.load_balancer(group.get("load_balancer"), place),
             platform=self.platform,
-            place=forms.place(view.get("aws", {}), group.get("aws", {})),
+            place=place,
             function=forms.function(view.get("function")),
             service=forms.service(view.get("service"), self.scopes[name]),
             alarms=checks.of_group(group.get("checks", []), ("deployment_groups", name, "checks")),
@@ -142,13 +142,6 @@ def _after(after: str | dict[str, str] | None) -> After | None:
 
 def _rollback(rollback: dict[str, Any] | None) -> tuple[RollbackEvent, ...]:
     return tuple(_ROLLBACK_EVENTS[event] for event in (rollback or {}).get("on", []))
-
-
-def _load_balancer(data: dict[str, Any] | None) -> LoadBalancing | None:
-    if data is None:
-        return None
-    pairs = [backend.split("/", 1) for backend in data["haproxy"]]
-    return LoadBalancing(haproxy=tuple(Backend(load_balancer=balancer, name=name) for balancer, name in pairs))
 
 
 def _triggers(view: dict[str, Any], group: dict[str, Any]) -> tuple[Trigger, ...]:

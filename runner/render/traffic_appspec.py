@@ -18,7 +18,7 @@ from runner.schema import describe
 Path: TypeAlias = tuple[Any, ...]
 
 _TYPES: dict[str, ComputePlatform] = {"AWS::Lambda::Function": "Lambda", "AWS::ECS::Service": "ECS"}
-_TWO_SPELLINGS = ("Resources", "Hooks")  # the guide writes them both ways
+_NAMES = 2  # how deep the names of resources stand, which are the user's own: Resources, 0, NAME
 
 
 def parse_lambda(text: bytes | str, file: str) -> LambdaSpec:
@@ -68,7 +68,7 @@ def platform_of(text: str, file: str) -> ComputePlatform:
         data = yaml.read(text, file).data
     except InvalidFiles:
         return "Server"
-    resources = data.get("Resources", data.get("resources")) if isinstance(data, dict) else None
+    resources = _lower(data).get("resources")
     found = {_TYPES[kind] for kind in _types(resources) if kind in _TYPES}
     return found.pop() if len(found) == 1 else "Lambda" if resources is not None else "Server"
 
@@ -76,18 +76,28 @@ def platform_of(text: str, file: str) -> ComputePlatform:
 def _types(resources: Any) -> Iterator[str]:
     for entry in resources if isinstance(resources, list) else []:
         for resource in entry.values() if isinstance(entry, dict) else []:
-            if isinstance(resource, dict) and isinstance(resource.get("Type"), str):
-                yield resource["Type"]
+            kind = _lower(resource).get("type")
+            if isinstance(kind, str):
+                yield kind
+
+
+def _lower(data: Any) -> dict[str, Any]:
+    return {key.lower(): value for key, value in data.items()} if isinstance(data, dict) else {}
 
 
 class _Document:
-    """One file that is right by *name*, its schema. Raises `InvalidFiles` with every mistake."""
+    """One file that is right by *name*, its schema. Raises `InvalidFiles` with every mistake.
+
+    The case of keys does not matter: the guide itself writes them in several ways, and AWS' own tools take them all.
+    """
 
     def __init__(self, text: str, file: str, name: str) -> None:
         self._file, self._document = file, yaml.read(text, file)
         self._mistakes: list[Mistake] = []
-        self._spelled: dict[str, str] = {}  # key of the schema: as the file has it
-        self._data = self._with_one_spelling(self._document.data)
+        self._spelled: dict[Path, str] = {}  # path in the schema's spelling: its last key as the file has it
+        self._known = {key.lower(): key for key in _keys(schema.load(name))}
+        self._check_kind()
+        self._data = self._in_one_spelling(self._document.data, ())
         if not self._mistakes:
             self._follow(name)
         if not self._mistakes:
@@ -123,29 +133,48 @@ class _Document:
         if int(properties.get("LoadBalancerInfo", {}).get("ContainerPort", 1)) > 65535:
             self._refuse((*at, "LoadBalancerInfo", "ContainerPort"), "expected a port from 1 to 65535")
 
-    def _with_one_spelling(self, data: Any) -> Any:
+    def _check_kind(self) -> None:
         if self._document.is_empty:
             self._refuse((), "is empty; an AppSpec begins with `version: 0.0`")
-        elif not isinstance(data, dict):
-            self._refuse((), f"expected a mapping, not {describe(data)}")
+        elif not isinstance(self._document.data, dict):
+            self._refuse((), f"expected a mapping, not {describe(self._document.data)}")
+
+    def _in_one_spelling(self, data: Any, path: Path) -> Any:
+        """*data* with keys as the schema spells them."""
+        if isinstance(data, list):
+            return [self._in_one_spelling(each, (*path, index)) for index, each in enumerate(data)]
         if not isinstance(data, dict):
-            return {}
-        for key in _TWO_SPELLINGS:
-            if key in data and key.lower() in data:
-                self._refuse((key.lower(),), f"stands there as {key} too; leave out one of the two")
-            elif key.lower() in data:
-                self._spelled[key] = key.lower()
-        meant = {own: key for key, own in self._spelled.items()}
-        return {meant.get(key, key): value for key, value in data.items()}
+            return data
+        spelled: dict[str, Any] = {}
+        for own, value in data.items():
+            is_name = len(path) == _NAMES and path[0] == "Resources"
+            key = own if is_name or own.lower() not in self._known else self._known[own.lower()]
+            if key in spelled:
+                first = self._spelled[(*path, key)]
+                self._note((*self._in_file(path), own), f"stands there as {first} too; leave out one of the two")
+                continue
+            self._spelled[(*path, key)] = own
+            spelled[key] = self._in_one_spelling(value, (*path, key))
+        return spelled
 
     def _refuse(self, path: Path, message: str) -> None:
-        path = self._in_file(path)
-        self._mistakes.append(
-            Mistake(file=self._file, line=self._document.line(path), path=dotted(path), message=message)
-        )
+        self._note(self._in_file(path), message)
+
+    def _note(self, path: Path, message: str) -> None:
+        line = self._document.line(path)
+        self._mistakes.append(Mistake(file=self._file, line=line, path=dotted(path), message=message))
 
     def _in_file(self, path: Path) -> Path:
-        return (self._spelled.get(path[0], path[0]), *path[1:]) if path else path
+        """*path*, in the schema's spelling, as the file spells it."""
+        return tuple(self._spelled.get(path[: depth + 1], step) for depth, step in enumerate(path))
+
+
+def _keys(part: Any) -> Iterator[str]:
+    """Every key that a schema knows."""
+    for name, value in part.items() if isinstance(part, dict) else ():
+        if name == "properties":
+            yield from value
+        yield from _keys(value)
 
 
 def _network(data: Mapping[str, Any] | None) -> dict[str, Any] | None:

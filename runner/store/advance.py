@@ -7,16 +7,14 @@ changes nothing.
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from runner.errors import HealthConstraintsInvalid, NoInstances
 from runner.model.appspec import AppSpec
-from runner.model.command import Outcome
 from runner.model.deployment import UNDER_WAY, Deployment, DeploymentStatus, ErrorInformation, Options
-from runner.model.manifest import GroupSettings, TriggerEvent
+from runner.model.manifest import GroupSettings
 from runner.model.revision import Bundle
 from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
 from runner.model.value import Value, from_json, to_json
@@ -30,7 +28,6 @@ from runner.model.work import (
     Prepared,
     PreparedTraffic,
     Result,
-    RunEvent,
 )
 from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
 from runner.plan.decide import Decision, TargetView, View, deadline, decide
@@ -42,8 +39,9 @@ from runner.store import tables as t
 from runner.store.acts import undoing
 from runner.store.admission import admit_next
 from runner.store.ending import end_deployment
+from runner.store.event_rows import EventRows, told
 from runner.store.ledger import Ledger
-from runner.store.letters import post_about_deployment, post_about_targets
+from runner.store.letters import post_about_deployment
 
 CREATED, QUEUED, IN_PROGRESS = DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS
 
@@ -64,28 +62,6 @@ class Stocked(Value, frozen=True, kw_only=True):
     bundle: Bundle | None = None
 
 
-@dataclass(slots=True)
-class _Target:
-    """A row of `targets` as it changes during the transaction."""
-
-    target: str
-    healthy: bool
-    status: TargetStatus
-    event: int
-    event_status: EventStatus
-    attempt: int
-
-
-@dataclass(slots=True)
-class _Rows:
-    """Rows to write at the end, each kind in one statement. *events*: of this deployment's pipeline."""
-
-    events: tuple[str, ...]
-    started: list[dict[str, Any]] = field(default_factory=list)
-    ended: list[dict[str, Any]] = field(default_factory=list)
-    targets: dict[str, _Target] = field(default_factory=dict)
-
-
 def advance(
     tx: sa.Connection, results: Sequence[Result], pipeline: Pipeline, now: dt.datetime, *, draining: bool = False
 ) -> Advance:
@@ -94,25 +70,6 @@ def advance(
     *draining*: record only; what follows from it is left for the next process.
     """
     return _Reconciler(tx, pipeline, now).run(results, draining=draining)
-
-
-def run_event(deployment_id: str, target: str, event: int, attempt: int, events: tuple[str, ...]) -> RunEvent:
-    """The action for number *event* of the deployment's own *events*."""
-    return RunEvent(
-        deployment_id=deployment_id,
-        target=target,
-        event=event,
-        attempt=attempt,
-        name=events[event],
-        is_last=event + 1 == len(events),
-    )
-
-
-def _status_of(outcome: Outcome) -> EventStatus:
-    """Skipped: nobody on the host took it up. Source: user guide, "Deployment lifecycle event statuses"."""
-    if outcome.succeeded:
-        return EventStatus.SUCCEEDED
-    return EventStatus.FAILED if outcome.began else EventStatus.SKIPPED
 
 
 def _earlier(*times: dt.datetime | None) -> dt.datetime | None:
@@ -274,24 +231,25 @@ class _Reconciler:
         self.withdrawn += walker.withdrawn
 
     def _in_progress(self, row: Any, results: Sequence[Result], *, draining: bool) -> None:
-        targets, rows = self._targets(row.id), _Rows(self.pipeline.of(from_json(row.settings, GroupSettings)))
-        by_name = {target.target: target for target in targets}
+        events = self.pipeline.of(from_json(row.settings, GroupSettings))
+        rows = EventRows(self.tx, self.ledger, row.id, self.now, lambda label: events)
         for result in results:
             if isinstance(result, EventEnded):
-                self._record(by_name.get(result.target), result, rows)
+                rows.record(result)
         if draining:
             self._set(row.id, dirty=True)
-            self._write(row.id, rows)
+            rows.write()
             return
-        view = self._view(row, rows.events, targets)
+        view = self._view(row, events, rows)
         decision = decide(view)
-        for move in decision.ended:
-            self._end_target(row.id, by_name[move.target], move.status, rows)
+        for ending in decision.ended:
+            rows.end(ending)
         for start in decision.started:
-            self._start_event(row.id, by_name[start.target], start.event, rows)
+            rows.start(start)
+        self.actions += rows.actions
         self._note_steps(row, decision)
-        self._write(row.id, rows)
-        self._notify(row, rows.events, decision)
+        rows.write()
+        rows.tell(row, told(decision.started, decision.ended))
         moved_on = decision.step != row.step
         self._set(
             row.id,
@@ -306,16 +264,7 @@ class _Reconciler:
         if decision.status:
             self._end(row.id, decision.status, decision.error)
 
-    def _targets(self, deployment_id: str) -> list[_Target]:
-        c = t.targets.c
-        query = sa.select(c.target, c.healthy, c.status, c.event, c.event_status, c.attempt)
-        rows = self.tx.execute(query.where(c.deployment_id == deployment_id).order_by(c.position))
-        return [
-            _Target(target, healthy, TargetStatus(status), event, EventStatus(event_status), attempt)
-            for target, healthy, status, event, event_status, attempt in rows
-        ]
-
-    def _view(self, row: Any, events: tuple[str, ...], targets: Sequence[_Target]) -> View:
+    def _view(self, row: Any, events: tuple[str, ...], rows: EventRows) -> View:
         plan = from_json(row.plan, RolloutPlan)
         return View(
             now=self.now,
@@ -329,7 +278,7 @@ class _Reconciler:
                     event=target.event,
                     event_status=target.event_status,
                 )
-                for target in targets
+                for target in rows.targets.values()
             ),
             step=row.step,
             hold_until=row.hold_until,
@@ -340,114 +289,8 @@ class _Reconciler:
             ignore_application_stop_failures=from_json(row.options, Options).ignore_application_stop_failures,
         )
 
-    def _record(self, target: _Target | None, result: EventEnded, rows: _Rows) -> None:
-        if target is None or target.event_status is not EventStatus.IN_PROGRESS:
-            return
-        if (target.event, target.attempt) != (result.event, result.attempt):
-            return
-        outcome = result.outcome
-        target.event_status = _status_of(outcome)
-        rows.targets[target.target] = target
-        rows.ended.append(
-            {
-                "of": result.deployment_id,
-                "on": target.target,
-                "number": target.event,
-                "status": target.event_status,
-                "ended_at": self.now,
-                "diagnostics": to_json(outcome.diagnostics),
-            }
-        )
-        failed = None if outcome.succeeded else outcome.diagnostics
-        self.ledger.note(
-            result.deployment_id,
-            f"lifecycle event {target.event_status.lower()}",
-            target=target.target,
-            lifecycle_event=rows.events[target.event],
-            attempt=target.attempt,
-            error_code=failed and failed.error_code,
-            script_name=failed and failed.script_name,
-            message=failed and failed.message,
-        )
-
-    def _start_event(self, deployment_id: str, target: _Target, event: int, rows: _Rows) -> None:
-        if target.status is TargetStatus.PENDING:
-            self.ledger.note(deployment_id, "target started", target=target.target)
-        target.status, target.event = TargetStatus.IN_PROGRESS, event
-        target.event_status, target.attempt = EventStatus.IN_PROGRESS, 1
-        rows.targets[target.target] = target
-        rows.started.append(
-            {
-                "deployment_id": deployment_id,
-                "target": target.target,
-                "event": event,
-                "name": rows.events[event],
-                "attempt": target.attempt,
-                "status": EventStatus.IN_PROGRESS,
-                "started_at": self.now,
-            }
-        )
-        self.ledger.note(
-            deployment_id,
-            "lifecycle event started",
-            target=target.target,
-            lifecycle_event=rows.events[event],
-            attempt=target.attempt,
-        )
-        self.actions.append(run_event(deployment_id, target.target, event, target.attempt, rows.events))
-
-    def _end_target(self, deployment_id: str, target: _Target, status: TargetStatus, rows: _Rows) -> None:
-        target.status = status
-        rows.targets[target.target] = target
-        self.ledger.note(deployment_id, f"target {status.lower()}", target=target.target)
-
     def _note_steps(self, row: Any, decision: Decision) -> None:
         if decision.hold_until and decision.hold_until != row.hold_until:
             self.ledger.note(row.id, "hold started", until=decision.hold_until.isoformat())
         if row.hold_until and not decision.hold_until and not decision.status:
             self.ledger.note(row.id, "hold ended", continued_on_request=row.continue_requested or None)
-
-    def _write(self, deployment_id: str, rows: _Rows) -> None:
-        e, c = t.lifecycle_events, t.targets.c
-        if rows.ended:
-            same = (e.c.deployment_id == sa.bindparam("of")) & (e.c.target == sa.bindparam("on"))
-            update = e.update().where(same & (e.c.event == sa.bindparam("number")))
-            names: tuple[str, ...] = ("status", "ended_at", "diagnostics")
-            self.tx.execute(update.values({name: sa.bindparam(name) for name in names}), rows.ended)
-        if rows.started:
-            self.tx.execute(e.insert(), rows.started)
-        if rows.targets:
-            update = t.targets.update().where(c.deployment_id == sa.bindparam("of"), c.target == sa.bindparam("on"))
-            names = ("status", "event", "event_status", "attempt", "updated_at")
-            self.tx.execute(
-                update.values({name: sa.bindparam(name) for name in names}),
-                [
-                    {
-                        "of": deployment_id,
-                        "on": target.target,
-                        "status": target.status,
-                        "event": target.event,
-                        "event_status": target.event_status,
-                        "attempt": target.attempt,
-                        "updated_at": self.now,
-                    }
-                    for target in rows.targets.values()
-                ],
-            )
-
-    def _notify(self, row: Any, events: tuple[str, ...], decision: Decision) -> None:
-        started = [move.target for move in decision.started if move.event == 0]
-        succeeded = [move.target for move in decision.ended if move.status is TargetStatus.SUCCEEDED]
-        failed = [move.target for move in decision.ended if move.status is TargetStatus.FAILED]
-        if '"Instance' not in row.settings:
-            return  # no trigger of the group asks for single hosts: spare the reading
-        deployment = reading.deployments(self.tx, t.deployments.c.id == row.id)[0]
-        told: tuple[tuple[TriggerEvent, list[str]], ...] = (
-            ("InstanceStart", started),
-            ("InstanceSuccess", succeeded),
-            ("InstanceFailure", failed),
-        )
-        for event, names in told:
-            if names:
-                of = reading.targets(self.tx, row.id, events, *names)
-                post_about_targets(self.tx, deployment, of, event, self.now)

@@ -30,11 +30,12 @@ from runner.model.work import Action, Advance, Prepare, Result, RunEvent, Wish
 from runner.plan.lifecycle import Pipeline
 from runner.store import acts, changes, creating, reading
 from runner.store import tables as t
-from runner.store.advance import Stock, Stocked, advance, run_event
+from runner.store.advance import Stock, Stocked, advance
 from runner.store.answers import Answers
 from runner.store.catalog import Catalog
 from runner.store.database import Database
 from runner.store.ending import last_successful, way_back
+from runner.store.event_rows import run_event
 from runner.store.hooks import Hooks
 from runner.store.host_commands import HostCommands
 from runner.store.keys import Keys

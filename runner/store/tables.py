@@ -100,6 +100,7 @@ groups = Table(
     Column("last_successful", String(20)),
     Column("created_at", Time, nullable=False),
     Column("deleted_at", Time, comment="its name is a tombstone then: `~` and the ID; deployments still point here"),
+    Column("live", Text, comment="the hosts that have the traffic, once one fleet has replaced another"),
     UniqueConstraint("application", "name", name="group_name"),
 )
 
@@ -150,6 +151,8 @@ deployments = Table(
     Column("step", Integer, nullable=False, server_default="0"),
     Column("hold_until", Time),
     Column("wait", String(12), comment="kind of the wait that a program is in"),
+    Column("act", String(12), comment="how the act on whole fleets that is the step went so far"),
+    Column("batch", Integer, comment="place in the plan of the stage that is the step, of fleets"),
     Column("alarm", Text, comment="why it is to stop: an alarm or a check that failed"),
     Column("created_at", Time, nullable=False),
     Column("started_at", Time),
@@ -188,6 +191,7 @@ targets = Table(
     Column("healthy", Boolean, nullable=False, comment="before this deployment"),
     Column("host", Text, nullable=False, comment="how to reach it, as configured when the deployment began; or empty"),
     Column("state", Text, comment="of a function or a service: as it is now"),
+    Column("label", String(5), comment="Blue or Green, where one fleet of servers replaces another"),
     Column("status", String(12), nullable=False),
     Column("event", Integer, nullable=False, server_default="-1", comment="index of the lifecycle event under way"),
     Column("event_status", String(12), nullable=False),

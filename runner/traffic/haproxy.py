@@ -1,6 +1,5 @@
 """Port `Traffic` for HAProxy: every host in every backend of its group, on every address of the balancer."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 from runner.config import LoadBalancerConfig
@@ -10,6 +9,7 @@ from runner.model.traffic import Backend, LoadBalancing
 from runner.ports import Report
 from runner.traffic.member import Member
 from runner.traffic.runtime_api import RuntimeApi
+from runner.traffic.together import together
 
 
 class Haproxy:
@@ -33,15 +33,7 @@ class Haproxy:
     async def _everywhere(
         self, host: Host, where: LoadBalancing, report: Report, what: Callable[[Member], Awaitable[None]]
     ) -> None:
-        """Side by side; all are brought to an end before the first failure counts, so that each is as far as it can be."""
-        members = list(self._members(host, where, report))
-        ended = await asyncio.gather(*(what(member) for member in members), return_exceptions=True)
-        failed = [each for each in ended if isinstance(each, BaseException)]
-        for each in failed:
-            if not isinstance(each, LoadBalancerFailed):
-                raise each
-        if failed:
-            raise LoadBalancerFailed("; ".join(map(str, failed)), retryable=False)
+        await together([what(member) for member in self._members(host, where, report)])
 
     def _members(self, host: Host, where: LoadBalancing, report: Report) -> Iterator[Member]:
         for backend in where.haproxy:

@@ -1,6 +1,5 @@
 """The driver, and those who work beside it in the same process: built together, as they wake each other."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from runner.sources.all import AllSources
     from runner.store.logs import LogFiles
     from runner.store.store import Store
+    from runner.traffic.balancers import Balancers
 
 
 class Parts(Protocol):
@@ -52,12 +52,11 @@ class Drive:
         from runner.execute.driver import Driver
         from runner.platforms.by_transport import ByTransport
         from runner.platforms.server.platform import ServerPlatform
-        from runner.traffic.haproxy import Haproxy
         from runner.traffic.platform import WithTraffic
 
         config = self._runner.config
         hosts = ByTransport(ServerPlatform(settings=config.executor), self._agents)
-        platform = WithTraffic(hosts, Haproxy(config.load_balancers))
+        platform = WithTraffic(hosts, self._balancers())
         runner = self._runner
         return Driver(runner.store, platform, self._traffic, self._prepare, runner.logs, now, self._recorded)
 
@@ -126,8 +125,15 @@ class Drive:
 
     def _check_reach(self, hosts: Sequence[Host], settings: GroupSettings) -> None:
         from runner.platforms.by_transport import check_reach
-        from runner.traffic.haproxy import Haproxy
+        from runner.traffic.balancers import check
 
         check_reach(hosts, serves_agents=self._agents is not None)
-        if settings.load_balancer is not None:  # in a thread, so in a loop of its own
-            asyncio.run(Haproxy(self._runner.config.load_balancers).check(hosts, settings.load_balancer))
+        if settings.load_balancer is not None:
+            check(self._balancers(), hosts, settings.load_balancer)
+
+    def _balancers(self) -> "Balancers":
+        """Of whichever event loop uses them first."""
+        from runner.traffic.balancers import Balancers
+
+        config = self._runner.config
+        return Balancers(config.load_balancers, self._runner.aws, config.instances)

@@ -78,7 +78,9 @@ class Runner:
     def service(self) -> "Service":
         from runner.service import Service
 
-        return Service(self.store, self.hosts, now, self.config.load_balancers, self.instances_of, self.config.instances)
+        return Service(
+            self.store, self.hosts, now, self.config.load_balancers, self.instances_of, self.config.instances
+        )
 
     @cached_property
     def flow(self) -> "Flow":

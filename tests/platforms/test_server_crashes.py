@@ -123,6 +123,7 @@ async def left_running(machine: Machine, task: "asyncio.Task[object]") -> int:
         await task
     for session in sessions:
         kill(session)
+    await until(lambda: not any(map(is_running, sessions)))  # it may take the kernel a while, and it could still read
     return int(pid.read_text())
 
 

@@ -319,8 +319,10 @@ def test_a_load_balancer_is_read():
         ("{haproxy: []}", "load_balancer.haproxy: expected a list that is not empty"),
         ("{haproxy: [edge]}", "load_balancer.haproxy[0]: expected BALANCER/BACKEND, such as edge/shop"),
         ("{haproxy: [edge/app; shutdown]}", "load_balancer.haproxy[0]: expected BALANCER/BACKEND"),
-        ("{target_groups: [a]}", "load_balancer.target_groups: "),
-        ("{}", "load_balancer: "),
+        ("{target_groups: []}", "load_balancer.target_groups: expected a list that is not empty"),
+        ("{target_groups: ['a b']}", "load_balancer.target_groups[0]: expected the name or ARN of a target group"),
+        ("{classic: [a/b]}", "load_balancer.classic[0]: expected the name of a classic load balancer"),
+        ("{}", "load_balancer: names no load balancer; give load_balancer: {target_groups: [NAME]}"),
     ],
 )
 def test_a_wrong_load_balancer_is_named(written, expected):

@@ -218,8 +218,6 @@ def test_hooks_are_functions_by_event() -> None:
          "expected an http or https URL"),
         ('errors"}', 'errors", http: "http://a/b"}', "penstock.yaml:9 checks.errors: expected one check, either "
          "{cloudwatch_alarm: NAME} or {http: URL}"),
-        ("{cloudwatch_alarm: ", "{timeout: 2m, http: 'http://a/', x: ", "penstock.yaml:9 checks.errors.x: unknown key; known "
-         "here: cloudwatch_alarm, http, expect, timeout"),
         ("{cloudwatch_alarm: \"resize-{{ group }}-errors\"}", "{timeout: 2m, http: 'http://a/'}", "penstock.yaml:9 checks."
          "errors.timeout: expected a duration from 1s to 60s"),
         ("production: {", "production: {checks: [up], ", "penstock.yaml:18 deployment_groups.production.checks[0]: there "

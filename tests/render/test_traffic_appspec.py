@@ -133,6 +133,39 @@ def test_resources_and_hooks_may_be_spelled_small() -> None:
     ]
 
 
+def test_keys_may_be_spelled_small_as_the_aws_cli_takes_them() -> None:
+    def small(data: object) -> object:
+        if isinstance(data, dict):
+            return {key[0].lower() + key[1:]: small(value) for key, value in data.items()}
+        return [small(each) for each in data] if isinstance(data, list) else data
+
+    from runner import yaml
+
+    for text, platform in ((ECS, "ECS"), (LAMBDA, "Lambda")):
+        smaller = json.dumps(small(yaml.read(text, "").data))
+        assert "TaskDefinition" not in smaller and "Alias" not in smaller
+        assert platform_of(smaller, "a.json") == platform
+        if platform == "ECS":
+            assert parse_ecs(smaller, "a.json", SERVICE) == parse_ecs(text, "a.yaml", SERVICE)
+        else:
+            assert parse_lambda(smaller, "a.json") == parse_lambda(text, "a.yaml")
+
+
+def test_mistakes_are_named_as_the_file_spells_its_keys() -> None:
+    text = LAMBDA.replace("Type:", "type:").replace("Properties:", "properties:").replace("Alias:", "alias:")
+    assert mistakes_of(text.replace('"live"', '"7"')) == [
+        "a.yaml:7 Resources[0].resize.properties.alias: expected the name of an alias: 1 to 128 of A-Z a-z 0-9 _ -, "
+        'not only digits, not "7"'
+    ]
+    assert mistakes_of(text.replace("        Name:", "        name: x\n        Name:")) == [
+        "a.yaml:7 Resources[0].resize.properties.Name: stands there as name too; leave out one of the two"
+    ]
+
+
+def test_the_name_of_a_resource_is_the_users_own() -> None:
+    assert parse_lambda(LAMBDA.replace("  - resize:", "  - type:"), "a.yaml") == parse_lambda(LAMBDA, "a.yaml")
+
+
 @pytest.mark.parametrize("version", ["0.0", "0", '"0.0"'])
 def test_a_version_is_zero_however_it_is_written(version: str) -> None:
     assert parse_lambda(LAMBDA.replace("version: 0.0", f"version: {version}"), "a.yaml").target_version == "2"
@@ -171,7 +204,7 @@ def test_a_file_may_have_no_hooks() -> None:
         ('"check-before"', "", "a.yaml:11 Hooks[0].BeforeAllowTraffic: expected the name or ARN of a function, "
          "not nothing"),
         ("version: 0.0", "version: 0.0\nos: linux", "a.yaml:2 os: unknown key; known here: version, Resources, Hooks"),
-        ("version: 0.0", "version: 0.0\nresources: []", "a.yaml:2 resources: stands there as Resources too; leave out "
+        ("version: 0.0", "version: 0.0\nresources: []", "a.yaml:3 Resources: stands there as resources too; leave out "
          "one of the two"),
         ("  - resize:", "  - {}\n  - resize:", "a.yaml:2 Resources: holds 2 entries; at most 1 are allowed"),
     ],

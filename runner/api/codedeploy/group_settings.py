@@ -7,6 +7,7 @@ from runner.api.codedeploy import group_traffic
 from runner.api.codedeploy.group_checks import rollback_on
 from runner.api.codedeploy.tag_filters import tag_filters, tag_set
 from runner.model.application import DeploymentConfig
+from runner.model.ec2 import Ec2Targets
 from runner.model.manifest import GroupSettings, Trigger
 from runner.model.platform import ComputePlatform
 from runner.model.tags import TagSet
@@ -52,7 +53,8 @@ def settings(
     """*declared*: checked. *region*: where its targets are."""
     return GroupSettings(
         name=name,
-        tag_set=_tag_set(declared),
+        tag_set=_tag_set(declared, "onPremisesInstanceTagFilters", "onPremisesTagSet", "InvalidTagException"),
+        ec2=_ec2(declared),
         rollout=config.rollout,
         rollback_on=rollback_on(declared.get("autoRollbackConfiguration")),
         triggers=tuple(
@@ -63,6 +65,7 @@ def settings(
             )
             for trigger in declared.get("triggerConfigurations") or ()
         ),
+        load_balancer=group_traffic.balancing(declared, region) if platform == "Server" else None,
         platform=platform,
         place=group_traffic.place(declared, region),
         service=group_traffic.service(declared),
@@ -72,9 +75,15 @@ def settings(
     )
 
 
-def _tag_set(declared: Mapping[str, Any]) -> TagSet:
-    """A flat list is one group."""
-    code = "InvalidTagException"
-    if flat := declared.get("onPremisesInstanceTagFilters"):
-        return (tag_filters(flat, code),)
-    return tag_set((declared.get("onPremisesTagSet") or {}).get("onPremisesTagSetList") or (), code)
+def _ec2(declared: Mapping[str, Any]) -> Ec2Targets:
+    return Ec2Targets(
+        tag_set=_tag_set(declared, "ec2TagFilters", "ec2TagSet", "InvalidEC2TagException"),
+        auto_scaling_groups=tuple(group["name"] for group in declared.get("autoScalingGroups") or ()),
+    )
+
+
+def _tag_set(declared: Mapping[str, Any], flat: str, whole: str, code: str) -> TagSet:
+    """*flat*, *whole*: the members of both forms. A flat list is one group."""
+    if filters := declared.get(flat):
+        return (tag_filters(filters, code),)
+    return tag_set((declared.get(whole) or {}).get(f"{whole}List") or (), code)

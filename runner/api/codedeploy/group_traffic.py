@@ -12,6 +12,7 @@ from runner.model.checks import Alarms
 from runner.model.manifest import BlueGreen
 from runner.model.platform import ComputePlatform
 from runner.model.services import Route, ServiceSettings
+from runner.model.traffic import LoadBalancing
 
 Declared = Mapping[str, Any]
 
@@ -22,6 +23,18 @@ LONGEST_READY_WAIT: Mapping[ComputePlatform, int] = {"Server": 2880, "ECS": 7200
 def place(declared: Declared, region: str) -> AwsPlace:
     """*region*: that of the wire API, as groups have none of their own."""
     return AwsPlace(region=region, role=declared.get("serviceRoleArn") or None)
+
+
+def balancing(declared: Declared, region: str) -> LoadBalancing | None:
+    """The load balancers that instances are behind, None where traffic is not controlled."""
+    if (declared.get("deploymentStyle") or {}).get("deploymentOption") != "WITH_TRAFFIC_CONTROL":
+        return None
+    info = declared.get("loadBalancerInfo") or {}
+    return LoadBalancing(
+        target_groups=tuple(dict.fromkeys(each["name"] for each in info.get("targetGroupInfoList") or ())),
+        classic=tuple(dict.fromkeys(each["name"] for each in info.get("elbInfoList") or ())),
+        place=place(declared, region),
+    )
 
 
 def service(declared: Declared) -> ServiceSettings | None:

@@ -50,19 +50,35 @@ def _alarms(alarms: Alarms) -> Shape:
 
 def _hosts(settings: GroupSettings) -> Shape:
     """Of a key, one of the values must be there; so each key is a group of the tag set."""
-    made: dict[str, Any] = {
-        "onPremisesTagSet": {
+    made: dict[str, Any] = {}
+    if settings.tags:
+        made["onPremisesTagSet"] = {
             "onPremisesTagSetList": [
                 [{"Key": key, "Value": value, "Type": "KEY_AND_VALUE"} for value in values]
                 for key, values in settings.tags.items()
             ]
         }
-    }
+    if settings.ec2.tag_set:
+        made["ec2TagSet"] = {"ec2TagSetList": [[_filter(each) for each in group] for group in settings.ec2.tag_set]}
+    if settings.ec2.auto_scaling_groups:
+        made["autoScalingGroups"] = [{"name": name} for name in settings.ec2.auto_scaling_groups]
     if settings.load_balancer:
         made["deploymentStyle"] = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
-        made["loadBalancerInfo"] = {
-            "targetGroupInfoList": [{"name": str(each)} for each in settings.load_balancer.haproxy]
-        }
+        made["loadBalancerInfo"] = _balancers(settings.load_balancer)
+    return made
+
+
+def _filter(tag: TagFilter) -> Shape:
+    """An `EC2TagFilter`; a manifest's have both."""
+    return {"Key": tag.key, "Value": tag.value, "Type": "KEY_AND_VALUE"}
+
+
+def _balancers(balancing: LoadBalancing) -> Shape:
+    """CodeDeploy knows no HAProxy: a backend stands among the target groups."""
+    groups = [*map(str, balancing.haproxy), *map(target_group_name, balancing.target_groups)]
+    made = {"targetGroupInfoList": [{"name": name} for name in groups]} if groups else {}
+    if balancing.classic:
+        made["elbInfoList"] = [{"name": name} for name in balancing.classic]
     return made
 
 

@@ -1,5 +1,6 @@
 """Waiting until tasks run and their targets are healthy; and giving up early when they never will."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -10,7 +11,7 @@ from runner.platforms.services.actions import group_name
 from runner.platforms.services.service import Service, Shown, describe, is_steady, scale, seen, wanted_tasks
 from runner.platforms.services.work import Work
 
-_SELDOM = 3  # looks until the next one at stopped tasks, which takes two calls more
+_SELDOM = 3  # times the pause between looks: until the next one at stopped tasks, which takes two calls more
 
 
 async def steady(work: Work, task_set: str, at_scale: float | None = None) -> None:
@@ -65,18 +66,22 @@ class _Patience:
     def __init__(self, work: Work, task_set: str | None) -> None:
         self._work = work
         self._task_set = task_set
-        self._looks = 0
+        self._next = self._later()
 
     def wear(self) -> None:
-        self._looks += 1
-        if self._task_set is None or self._looks % _SELDOM:
-            return
         work = self._work
+        if self._task_set is None or work.pace.clock() < self._next:
+            return
+        self._next = self._later()
         service, shown = present(work, self._task_set)
         tasks = trouble.stopped(work.calls, work.spec.cluster, work.spec.service, shown)
         if trouble.too_many(len(tasks), wanted_tasks(service, shown)):
             more = trouble.explain(work.calls, work.spec.cluster, service, shown, work.began)
             raise Refused("ECS_UPDATE_ERROR", f"tasks of task set {self._task_set} keep stopping{more}")
+
+    def _later(self) -> dt.datetime:
+        pace = self._work.pace
+        return pace.clock() + dt.timedelta(seconds=_SELDOM * pace.every)
 
 
 def _unsteady(work: Work, task_set: str, at_scale: float | None, patience: _Patience) -> str:

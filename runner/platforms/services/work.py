@@ -24,7 +24,7 @@ _FIRST, _GROWTH = 0.5, 1.5  # seconds between the first two looks of a wait, and
 
 
 class Pace(NamedTuple):
-    """*every*: seconds between two looks, at most. *limit*: how long an act may take; CodeDeploy gives a task set 60 minutes.
+    """*every*: seconds between two looks, at most. *limit*: how long an act may take; CodeDeploy gives 60 minutes.
 
     *settle*: seconds for which AWS may still show what was before a change. *born*: when this process began to work.
     """

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.schema import CreateTable
 
-from runner.store.tables import deployments, metadata, targets
+from runner.store.tables import deployments, groups, metadata, targets
 
 revision = "0003"
 down_revision = "0002"
@@ -13,7 +13,8 @@ down_revision = "0002"
 def upgrade() -> None:
     connection = op.get_bind()
     metadata.create_all(connection)  # those of its tables that are not there
-    for column in (deployments.c.wait, deployments.c.alarm, targets.c.state):
+    d = deployments.c
+    for column in (d.wait, d.alarm, d.act, d.batch, targets.c.state, targets.c.label, groups.c.live):
         known = {each["name"] for each in sa.inspect(connection).get_columns(column.table.name)}
         if column.name not in known:
             op.add_column(column.table.name, sa.Column(column.name, column.type, nullable=True))
