@@ -1,8 +1,11 @@
 """What the executor asks of a platform, and what comes back: one lifecycle event on one target."""
 
 import datetime as dt
+from typing import Literal
 
 from runner.model.appspec import AppSpec, FileExistsBehavior
+from runner.model.fleets import Fleet
+from runner.model.manifest import GroupSettings
 from runner.model.program import TargetState
 from runner.model.revision import Bundle, Revision
 from runner.model.target import Diagnostics, Host
@@ -24,6 +27,7 @@ class Job(Value, frozen=True, kw_only=True):
     file_exists_behavior: FileExistsBehavior = "DISALLOW"
     load_balancer: LoadBalancing | None = None
     creator: str = "user"  # of the deployment, see `model.deployment.Creator`
+    deployment_type: Literal["IN_PLACE", "BLUE_GREEN"] = "IN_PLACE"
 
 
 class Command(Value, frozen=True, kw_only=True):
@@ -45,7 +49,7 @@ class Outcome(Value, frozen=True, kw_only=True):
 
     *began*: false when nobody on the host ever took it up; then nothing has happened there. *code*: CodeDeploy's error
     code for the deployment that fails by it, where that says more than HEALTH_CONSTRAINTS. *state*: of a target whose
-    traffic moves, as it is now; None: as before.
+    traffic moves, as it is now; None: as before. *hosts*: of a fleet that was made.
     """
 
     succeeded: bool
@@ -55,3 +59,21 @@ class Outcome(Value, frozen=True, kw_only=True):
     began: bool = True
     code: str = ""
     state: TargetState | None = None
+    hosts: tuple[Host, ...] = ()
+
+
+class FleetTask(Value, frozen=True, kw_only=True):
+    """Do *event* with whole fleets of a blue/green deployment on servers: Provision (make the replacement) or Terminate
+    (end the original). (deployment, event) is the idempotency key.
+
+    *original*: what it is by; *hosts*: what it was when the deployment began. *replacement*: what is or will be there.
+    """
+
+    deployment_id: str
+    event: str
+    application: str
+    group: str
+    settings: GroupSettings
+    original: Fleet
+    replacement: Fleet
+    hosts: tuple[Host, ...]

@@ -18,6 +18,16 @@ class Fleet(Value, frozen=True, kw_only=True):
     ec2: Ec2Targets = Ec2Targets()
 
 
+class Live(Value, frozen=True, kw_only=True):
+    """The *fleet* that has the traffic of a group of a manifest, *instead_of* the one that the manifest names.
+
+    A manifest that names another one by now was changed since, and counts again.
+    """
+
+    fleet: Fleet
+    instead_of: Fleet
+
+
 class Green(Value, frozen=True, kw_only=True):
     """Where the replacement comes from: hosts that are there already, or a *copy* of the group's Auto Scaling group.
 

@@ -4,6 +4,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Literal
 
+from runner.model.fleets import Label
 from runner.model.program import TargetState
 from runner.model.value import Value
 
@@ -125,7 +126,7 @@ class LifecycleEvent(Value, frozen=True, kw_only=True):
 class Target(Value, frozen=True, kw_only=True):
     """One target of one deployment, with its lifecycle events in order.
 
-    *state*: of a Lambda function or an ECS service; None for a host.
+    *state*: of a Lambda function or an ECS service; None for a host. *label*: of a host in a blue/green deployment.
     """
 
     id: str
@@ -133,3 +134,4 @@ class Target(Value, frozen=True, kw_only=True):
     updated_at: dt.datetime | None = None
     lifecycle_events: tuple[LifecycleEvent, ...] = ()
     state: TargetState | None = None
+    label: Label | None = None

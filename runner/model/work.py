@@ -4,8 +4,9 @@ import datetime as dt
 from typing import TypeAlias
 
 from runner.model.appspec import AppSpec
-from runner.model.command import Outcome
+from runner.model.command import FleetTask, Outcome
 from runner.model.deployment import Deployment, ErrorInformation
+from runner.model.fleets import Fleet, Live
 from runner.model.manifest import Manifest
 from runner.model.program import TargetSpec, TargetState, Task
 from runner.model.revision import Bundle, Revision
@@ -29,14 +30,28 @@ class Undoing(Value, frozen=True, kw_only=True):
     state: TargetState
 
 
+class Rerouting(Value, frozen=True, kw_only=True):
+    """What the rollback of a blue/green deployment on servers undoes: the hosts, as they were found for that one.
+
+    *green*: those that may have traffic.
+    """
+
+    original: Fleet
+    replacement: Fleet
+    blue: tuple[Host, ...]
+    green: tuple[Host, ...]
+
+
 class Prepare(Value, frozen=True, kw_only=True):
     """Fetch the bundle, read its AppSpec, find the hosts, or the function or service. Changes nothing; safe to repeat.
 
-    *undoing*: on a rollback of what moves traffic.
+    *undoing*: on a rollback of what moves traffic. *rerouting*: on one between fleets. *live*: the fleet with the traffic.
     """
 
     deployment: Deployment
     undoing: Undoing | None = None
+    rerouting: Rerouting | None = None
+    live: Live | None = None
 
 
 class RunEvent(Value, frozen=True, kw_only=True):
@@ -65,7 +80,24 @@ class RunAct(Value, frozen=True, kw_only=True):
         return self.task.act.event
 
 
-Action: TypeAlias = Prepare | RunEvent | RunAct
+WHOLE_FLEET = "~fleet"  # in place of a target; no host is called so
+
+
+class RunFleet(Value, frozen=True, kw_only=True):
+    """Do one act on whole fleets; safe to repeat with the same *task*. *event*: its place among the program's steps."""
+
+    deployment_id: str
+    event: int
+    task: FleetTask
+    target: str = WHOLE_FLEET
+    attempt: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.task.event
+
+
+Action: TypeAlias = Prepare | RunEvent | RunAct | RunFleet
 
 
 class Prepared(Value, frozen=True, kw_only=True):
@@ -92,6 +124,23 @@ class PreparedTraffic(Value, frozen=True, kw_only=True):
     pinned: Revision | None = None
 
 
+class PreparedFleets(Value, frozen=True, kw_only=True):
+    """What `Prepare` found where one fleet of servers replaces another. *green*: empty where it is made later.
+
+    *original*, *replacement*: what *blue* and *green* were found by; other members as in `Prepared`.
+    """
+
+    deployment_id: str
+    bundle: Bundle
+    appspec: AppSpec
+    appspec_file: str | None = None
+    pinned: Revision | None = None
+    original: Fleet
+    replacement: Fleet
+    blue: tuple[Host, ...]
+    green: tuple[Host, ...] = ()
+
+
 class PreparationFailed(Value, frozen=True, kw_only=True):
     """Why a deployment cannot begin; no host was touched."""
 
@@ -107,7 +156,7 @@ class PreparationDelayed(Value, frozen=True, kw_only=True):
 
 
 class EventEnded(Value, frozen=True, kw_only=True):
-    """How `RunEvent` or `RunAct` ended. Recorded only while that very attempt is the one in flight."""
+    """How `RunEvent`, `RunAct` or `RunFleet` ended. Recorded only while that very attempt is the one in flight."""
 
     deployment_id: str
     target: str
@@ -116,7 +165,7 @@ class EventEnded(Value, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-Result: TypeAlias = Prepared | PreparedTraffic | PreparationDelayed | PreparationFailed | EventEnded
+Result: TypeAlias = Prepared | PreparedTraffic | PreparedFleets | PreparationDelayed | PreparationFailed | EventEnded
 
 
 class Advance(Value, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from runner.model.fleets import Fleet, Label
+from runner.model.fleets import Fleet, Label, Live
 from runner.model.manifest import BlueGreen, GroupSettings
 from runner.model.program import Act, Wait
 from runner.model.rollout import Rollout
@@ -160,14 +160,10 @@ def of_fleet(settings: GroupSettings, fleet: Fleet) -> GroupSettings:
     return msgspec.structs.replace(settings, tags=fleet.tags, tag_set=fleet.tag_set, ec2=fleet.ec2)
 
 
-def sides(settings: GroupSettings, live: Fleet | None) -> tuple[Fleet, Fleet | None]:
-    """The original, and the replacement where it is there already.
-
-    *live*: what the last deployment that moved traffic left as the group's hosts; None where none did. A manifest names
-    two fleets, which take turns.
-    """
+def sides(settings: GroupSettings, live: Live | None) -> tuple[Fleet, Fleet | None]:
+    """The original, and the replacement where it is there already. A manifest names two fleets, which take turns."""
     own = fleet_of(settings)
     green = settings.green.fleet if settings.green else None
-    if live is None:
+    if live is None or live.instead_of != own:
         return own, green
-    return live, own if green == live and not settings.declared else green
+    return live.fleet, own if green == live.fleet else green

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from runner.model.change import Change, SeenBy
-from runner.model.command import Command, Job, Outcome
+from runner.model.command import Command, FleetTask, Job, Outcome
 from runner.model.deployment import Creator, Deployment, DeploymentStatus, Options
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest, TriggerEvent
@@ -178,6 +178,16 @@ class TrafficPlatform(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Fleets(Protocol):
+    """Makes and ends whole fleets of servers."""
+
+    async def act(self, task: FleetTask, report: Report) -> Outcome:
+        """Carry *task* out. Asked again with an equal one, after a crash too, it looks at what is there already and does the
+        rest; nothing is ever made twice. After Provision, the outcome has the hosts that were made, all of them running.
+        """
+        ...
 
 
 class Traffic(Protocol):

@@ -26,6 +26,7 @@ from runner.model.deployment import Deployment, ErrorInformation, Options
 from runner.model.program import Task
 from runner.model.revision import Revision
 from runner.model.work import PreparationFailed, Prepare, PreparedTraffic, Wish
+from runner.platforms.hooks import WithHooks
 from runner.ports import TrafficPlatform
 from runner.store.logs import LogFiles
 from runner.store.store import Store
@@ -119,7 +120,8 @@ class Simulation:
     # For the process of this moment.
 
     def platform(self, aws: Any) -> TrafficPlatform:
-        return _Told(self.side.platform(aws), self)
+        """As `wiring` stacks them: the hooks, of which there are none here, are not the platform's."""
+        return _Told(WithHooks(self.side.platform(aws), self.store.hooks, aws, self.side.now, serves=True), self)
 
     def prepare(self, action: Prepare, platform: TrafficPlatform) -> PreparedTraffic | PreparationFailed:
         return prepare_traffic(action, FakeSources(), platform)

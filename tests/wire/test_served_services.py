@@ -12,6 +12,17 @@ from support.traffic import Load
 from traffic_shapes import service_appspec, service_group
 from wire.served import ServedAws
 
+APPSPEC = f"""
+version: 0.0
+resources:
+  - TargetService:
+      type: AWS::ECS::Service
+      properties:
+        taskDefinition: <filled in by the command>
+        loadBalancerInfo:
+          containerName: {CONTAINER}
+          containerPort: {PORT}
+"""
 PLACE = {"applicationName": "services", "deploymentGroupName": "web"}
 
 
@@ -97,12 +108,11 @@ def test_the_aws_clis_own_command_deploys(served: ServedAws, tmp_path: Path):
     ]
     names = ("family", "networkMode", "requiresCompatibilities", "cpu", "memory", "containerDefinitions")
     (tmp_path / "task.json").write_text(json.dumps({name: described[name] for name in names}))
-    content = service_appspec("<filled in>", CONTAINER, PORT)["appSpecContent"]["content"]
-    (tmp_path / "appspec.json").write_text(content)
+    (tmp_path / "appspec.yaml").write_text(APPSPEC)
     cli = AwsCli(served.server, served.server.key("deployer"), served.aws.environ)
     told = cli(
         *("ecs", "deploy", "--service", SERVICE, "--cluster", CLUSTER),
-        *("--task-definition", str(tmp_path / "task.json"), "--codedeploy-appspec", str(tmp_path / "appspec.json")),
+        *("--task-definition", str(tmp_path / "task.json"), "--codedeploy-appspec", str(tmp_path / "appspec.yaml")),
         *("--codedeploy-application", "services", "--codedeploy-deployment-group", "web"),
     )
     assert "Successfully deployed" in told

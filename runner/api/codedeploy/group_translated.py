@@ -3,11 +3,13 @@
 import datetime as dt
 from typing import Any
 
-from runner.api.codedeploy.wire import Shape, target_group_name
+from runner.api.codedeploy.wire import Shape
 from runner.model.checks import Alarms
 from runner.model.manifest import GroupSettings, Trigger
 from runner.model.rollout import RetireStep
 from runner.model.services import Route, ServiceSettings
+from runner.model.tags import TagFilter
+from runner.model.traffic import LoadBalancing, target_group_name
 
 
 def translated(settings: GroupSettings) -> Shape:

@@ -1,8 +1,9 @@
 """Targets whose traffic moves in the wire API's shapes: `LambdaFunctionInfo`, `ECSTaskSet`."""
 
-from runner.api.codedeploy.wire import Shape, target_group_name
+from runner.api.codedeploy.wire import Shape
 from runner.model.functions import LambdaState
 from runner.model.services import EcsState, TaskSet
+from runner.model.traffic import target_group_name
 
 
 def function_info(state: LambdaState) -> Shape:

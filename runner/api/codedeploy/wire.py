@@ -148,11 +148,5 @@ def config_info(config: DeploymentConfig) -> Shape:
     }
 
 
-def target_group_name(name: str) -> str:
-    """The name of a target group that is given by its name or its ARN (`...:targetgroup/NAME/ID`)."""
-    _, found, rest = name.partition(":targetgroup/")
-    return rest.split("/", 1)[0] if found else name
-
-
 def tag_list(tags: Mapping[str, str]) -> list[Shape]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

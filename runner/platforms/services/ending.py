@@ -8,7 +8,7 @@ from runner.aws import AwsError
 from runner.errors import Refused
 from runner.model.services import TaskSet
 from runner.platforms.services import entrances, settling
-from runner.platforms.services.installing import forwarding
+from runner.platforms.services.forwarding import forwarding
 from runner.platforms.services.routes import entries
 from runner.platforms.services.service import Service, describe, scale
 from runner.platforms.services.shifting import at_least_one, note_weight, promote, scale_to

@@ -8,7 +8,7 @@ from runner.model.services import EcsSpec, Route
 from runner.platforms.services import listeners, target_groups
 from runner.platforms.services.actions import Actions, describe, group_name, receives, shares
 from runner.platforms.services.calls import Calls
-from runner.platforms.services.installing import is_on
+from runner.platforms.services.forwarding import is_on
 from runner.platforms.services.routes import balancer_of, is_classic, is_rule, listener_of, named
 from runner.platforms.services.service import Shown
 

@@ -8,7 +8,7 @@ import msgspec
 from runner.errors import Refused
 from runner.model.program import TrafficJob
 from runner.model.services import EcsSpec, EcsState
-from runner.platforms.services import native, task_definitions
+from runner.platforms.services import launches, task_definitions
 from runner.platforms.services.calls import Calls
 from runner.platforms.services.entrance_checks import found_entrances
 from runner.platforms.services.rolling import shown_as_task_set
@@ -39,7 +39,8 @@ def _driven_by_ecs(calls: Calls, spec: EcsSpec, service: Service, definition: ta
         raise Refused("INVALID_ECS_SERVICE", f"service {spec.service} has no primary deployment")
     if service.shown.get("loadBalancers"):
         task_definitions.check(definition, spec.container, spec.port)
-    arn = "" if service.strategy == "ROLLING" else native.newest_arn(calls, spec.cluster, spec.service)
+    launch = None if service.strategy == "ROLLING" else launches.newest(calls, spec.cluster, spec.service)
+    arn = launch["serviceDeploymentArn"] if launch else ""
     return EcsState(
         cluster=spec.cluster,
         service=spec.service,

@@ -6,20 +6,14 @@ watched to their end. Their hooks, waits and weights are the service's own confi
 
 import datetime as dt
 from functools import partial
-from typing import Any
 
 from runner.aws import AwsError
 from runner.errors import Refused
-from runner.platforms.services import task_definitions, updating
-from runner.platforms.services.calls import Calls
+from runner.platforms.services import launches, task_definitions, updating
+from runner.platforms.services.launches import Shown
 from runner.platforms.services.rolling import shown_as_task_set
 from runner.platforms.services.service import Service, describe
 from runner.platforms.services.work import Work
-
-_RUNNING = frozenset({"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
-_HOOK = 1440  # minutes that ECS waits for a lifecycle hook unless its configuration says otherwise
-
-Shown = dict[str, Any]  # a service deployment, as DescribeServiceDeployments shows it
 
 
 async def deploy(work: Work) -> None:
@@ -28,7 +22,7 @@ async def deploy(work: Work) -> None:
     work.note(task_definition=wanted)
     await _allow_time(work)
     arn = await _asked(work, wanted)
-    await _follow(work, arn)
+    await work.until(partial(launches.progress, work, arn))
     await work.do(partial(_note, work, moved=True))
 
 
@@ -38,78 +32,66 @@ async def go_back(work: Work) -> None:
     if original is None or not original.task_definition:
         raise Refused("INVALID_ECS_SERVICE", "what the service ran before is not known")
     await _allow_time(work)
-    await work.soon(lambda: "" if _brings(work, _newest(work), ours) else "it is not shown, or another one is")
-    newest = await work.do(partial(_newest, work))
-    if newest is not None and newest["status"] in _RUNNING and await work.do(partial(_brings, work, newest, ours)):
-        await work.do(partial(_stop, work, newest))
-        await work.until(partial(_rolled_back, work, newest["serviceDeploymentArn"]))
-    service = await work.do(partial(_look, work))
-    newest = await work.do(partial(_newest, work))
-    if service.shown.get("taskDefinition") != original.task_definition and not await work.do(
-        partial(_stays, work, newest, original.task_definition)
-    ):
-        await work.do(partial(updating.update, work, service, original.task_definition))
-        await _follow(work, await _appeared(work, newest, original.task_definition))
+    await work.soon(lambda: "" if _is_newest(work, ours) else "it is not shown, or another one is")
+    running = await work.do(partial(_running, work, ours))
+    if running is not None:
+        await work.do(partial(_stop, work, running))
+        await work.until(partial(launches.rolled_back, work, running["serviceDeploymentArn"]))
+    if arn := await work.do(partial(_way_back, work, original.task_definition)):
+        await work.until(partial(launches.progress, work, arn))
     await work.do(partial(_note, work, moved=False))
 
 
-def newest_arn(calls: Calls, cluster: str, service: str) -> str:
-    """ARN of the newest deployment of the service; "" when there was none."""
-    listed = _listed(calls, cluster, service)
-    return str(listed[-1]["serviceDeploymentArn"]) if listed else ""
+def _is_newest(work: Work, task_definition: str | None) -> bool:
+    newest = launches.newest(work.calls, work.spec.cluster, work.spec.service)
+    return newest is not None and launches.brings(work.calls, newest, task_definition)
+
+
+def _running(work: Work, task_definition: str | None) -> Shown | None:
+    """The newest deployment of the service, when it is under way and brings *task_definition*."""
+    newest = launches.newest(work.calls, work.spec.cluster, work.spec.service)
+    under_way = newest is not None and newest["status"] in launches.RUNNING
+    return newest if newest and under_way and launches.brings(work.calls, newest, task_definition) else None
+
+
+def _way_back(work: Work, former: str) -> str:
+    """ARN of the service deployment that brings *former* back; asks for it where nobody has. "" when all is done."""
+    newest = launches.newest(work.calls, work.spec.cluster, work.spec.service)
+    if newest is not None and launches.brings(work.calls, newest, former):
+        return str(newest["serviceDeploymentArn"])
+    if newest is not None and newest["status"] == "ROLLBACK_SUCCESSFUL":
+        return ""
+    service = _look(work)
+    if service.shown.get("taskDefinition") != former:
+        updating.update(work, service, former)
+    elif newest is None or newest["serviceDeploymentArn"] == (work.state.original and work.state.original.arn):
+        return ""  # nothing has happened since
+    raise AwsError(
+        "ECS does not show its new deployment yet",
+        code="ECS_UPDATE_ERROR",
+        operation="ecs:ListServiceDeployments",
+        retryable=True,
+    )
 
 
 async def _asked(work: Work, wanted: str) -> str:
     """ARN of our service deployment; UpdateService is called only when there is none after the one from before."""
-    since = work.state.original.arn if work.state.original else ""
-    before = await work.do(partial(_newest, work))
-    if before is None or before["serviceDeploymentArn"] == since:
+    known = work.state.original.arn if work.state.original else ""
+    newest = await work.do(partial(_newer, work, known))
+    if newest is None:
         service = await work.do(partial(_look, work))
         await work.do(partial(updating.update, work, service, wanted))
-        return await _appeared(work, before, wanted)
-    if not await work.do(partial(_brings, work, before, wanted)):
+        await work.until(lambda: "" if _newer(work, known) else "ECS has not begun yet")
+        newest = await work.do(partial(_newer, work, known))
+    if newest is None or not await work.do(partial(launches.brings, work.calls, newest, wanted)):
         raise Refused("ECS_UPDATE_ERROR", f"somebody else deploys to service {work.spec.service} meanwhile")
-    return str(before["serviceDeploymentArn"])
+    return str(newest["serviceDeploymentArn"])
 
 
-async def _appeared(work: Work, before: Shown | None, wanted: str) -> str:
-    """Wait until ECS shows a service deployment after *before*."""
-    known = before["serviceDeploymentArn"] if before else ""
-    found: list[str] = []
-
-    def look() -> str:
-        newest = _newest(work)
-        if newest is None or newest["serviceDeploymentArn"] == known or not _brings(work, newest, wanted):
-            return "ECS has not begun yet"
-        found.append(newest["serviceDeploymentArn"])
-        return ""
-
-    await work.until(look)
-    return found[-1]
-
-
-async def _follow(work: Work, arn: str) -> None:
-    await work.until(partial(_progress, work, arn))
-
-
-def _progress(work: Work, arn: str) -> str:
-    """What is still to come; "" when it was successful. Raises when it was not, once ECS has come to an end."""
-    shown = _described(work, arn)
-    status = shown["status"]
-    if status == "SUCCESSFUL":
-        return ""
-    if status not in _RUNNING:
-        raise Refused("ECS_UPDATE_ERROR", f"ECS's deployment ended {status}{_reasons(shown)}{_events(work)}")
-    return f"ECS: {status}, {shown.get('lifecycleStage', 'begins')}{_weights(shown)}{_pauses(shown)}{_reasons(shown)}"
-
-
-def _rolled_back(work: Work, arn: str) -> str:
-    shown = _described(work, arn)
-    if shown["status"] in _RUNNING:
-        return f"ECS: {shown['status']}, {shown.get('lifecycleStage', '')}{_weights(shown)}"
-    if shown["status"] == "ROLLBACK_FAILED":
-        raise Refused("ECS_UPDATE_ERROR", f"ECS could not roll back{_reasons(shown)}{_events(work)}")
-    return ""
+def _newer(work: Work, known: str) -> Shown | None:
+    """The newest deployment of the service, unless it is the *known* one (ARN)."""
+    newest = launches.newest(work.calls, work.spec.cluster, work.spec.service)
+    return newest if newest is not None and newest["serviceDeploymentArn"] != known else None
 
 
 def _stop(work: Work, shown: Shown) -> None:
@@ -126,76 +108,10 @@ def _stop(work: Work, shown: Shown) -> None:
     work.say(f"asked ECS to roll back {arn}")
 
 
-def _stays(work: Work, newest: Shown | None, former: str) -> bool:
-    """Whether ECS itself has gone back to *former*."""
-    return newest is not None and (newest["status"] == "ROLLBACK_SUCCESSFUL" or _brings(work, newest, former))
-
-
-def _brings(work: Work, shown: Shown | None, task_definition: str | None) -> bool:
-    """Whether a service deployment is one to *task_definition* (ARN)."""
-    revision = shown and _described(work, shown["serviceDeploymentArn"]).get("targetServiceRevision", {}).get("arn")
-    if not revision:
-        return False
-    found = work.calls.ecs("describe_service_revisions", serviceRevisionArns=[revision])["serviceRevisions"]
-    return any(each.get("taskDefinition") == task_definition for each in found)
-
-
-def _newest(work: Work) -> Shown | None:
-    listed = _listed(work.calls, work.spec.cluster, work.spec.service)
-    return listed[-1] if listed else None
-
-
-def _listed(calls: Calls, cluster: str, service: str) -> list[Shown]:
-    """Oldest first."""
-    found = calls.ecs("list_service_deployments", cluster=cluster, service=service, maxResults=20)["serviceDeployments"]
-    return sorted(found, key=lambda each: each["createdAt"])
-
-
-def _described(work: Work, arn: str) -> Shown:
-    answer = work.calls.ecs("describe_service_deployments", serviceDeploymentArns=[arn])
-    if not answer["serviceDeployments"]:
-        raise Refused("ECS_UPDATE_ERROR", f"ECS knows nothing of its deployment {arn} any more")
-    found: Shown = answer["serviceDeployments"][0]
-    return found
-
-
-def _weights(shown: Shown) -> str:
-    weight = shown.get("targetServiceRevision", {}).get("requestedProductionTrafficWeight")
-    return "" if weight is None else f", {weight:g}% of the traffic"
-
-
-def _pauses(shown: Shown) -> str:
-    """Hooks of the service for which somebody must do something."""
-    waiting = [each for each in shown.get("lifecycleHookDetails", []) if each.get("status") == "AWAITING_ACTION"]
-    return "".join(f", hook {each.get('hookId')} waits for ContinueServiceDeployment" for each in waiting)
-
-
-def _reasons(shown: Shown) -> str:
-    said = (shown.get("statusReason"), shown.get("rollback", {}).get("reason"))
-    return "".join(f": {each}" for each in dict.fromkeys(said) if each)
-
-
-def _events(work: Work) -> str:
-    return "".join(f"\nevent {line}" for line in _look(work).events(work.began))
-
-
 async def _allow_time(work: Work) -> None:
     """Beside our own limit, the time that the service's own waits and hooks may take."""
     service = await work.do(partial(_look, work))
-    work.ends += dt.timedelta(minutes=minutes_of(service.shown.get("deploymentConfiguration", {})))
-
-
-def minutes_of(configuration: dict[str, Any]) -> float:
-    """The longest that ECS's waits and hooks may take together."""
-    linear, canary = configuration.get("linearConfiguration") or {}, configuration.get("canaryConfiguration") or {}
-    steps = -(-100 // linear["stepPercent"]) if linear.get("stepPercent") else 0
-    hooks = [
-        each.get("timeoutConfiguration", {}).get("timeoutInMinutes", _HOOK)
-        * max(1, len(each.get("lifecycleStages", [])))
-        for each in configuration.get("lifecycleHooks") or []
-    ]
-    waits = (configuration.get("bakeTimeInMinutes", 0), steps * linear.get("stepBakeTimeInMinutes", 0))
-    return float(sum(waits) + canary.get("canaryBakeTimeInMinutes", 0) + sum(hooks))
+    work.ends += dt.timedelta(minutes=launches.minutes_of(service.shown.get("deploymentConfiguration", {})))
 
 
 def _note(work: Work, *, moved: bool) -> None:

@@ -7,7 +7,8 @@ import msgspec
 from runner.errors import Refused
 from runner.model.services import TaskSet
 from runner.platforms.services import entrances, settling
-from runner.platforms.services.installing import replacement_groups, running
+from runner.platforms.services.forwarding import replacement_groups
+from runner.platforms.services.installing import running
 from runner.platforms.services.routes import entries, production
 from runner.platforms.services.service import describe, scale
 from runner.platforms.services.work import Work

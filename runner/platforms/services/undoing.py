@@ -9,7 +9,8 @@ from runner.errors import Refused
 from runner.model.services import EcsSpec, EcsState, TaskSet
 from runner.platforms.services import entrances
 from runner.platforms.services.calls import Calls
-from runner.platforms.services.installing import OURS, is_on
+from runner.platforms.services.creating import OURS
+from runner.platforms.services.forwarding import is_on
 from runner.platforms.services.routes import entries
 from runner.platforms.services.service import Service, seen
 

@@ -68,24 +68,6 @@ def test_a_deployment_needs_a_revision(still: DeploymentRig):
     ("settings", "code", "word"),
     [
         (
-            {"ec2TagFilters": [{"Key": "a", "Type": "KEY_ONLY"}], "onPremisesInstanceTagFilters": []},
-            "InvalidInputException",
-            "ec2TagFilters",
-        ),
-        (
-            {"autoScalingGroups": ["asg"], "onPremisesInstanceTagFilters": []},
-            "InvalidAutoScalingGroupException",
-            "autoScalingGroups",
-        ),
-        (
-            {
-                "deploymentStyle": {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
-                "loadBalancerInfo": {"elbInfoList": [{"name": "lb"}]},
-            },
-            "InvalidLoadBalancerInfoException",
-            "loadBalancerInfo",
-        ),
-        (
             {
                 "deploymentStyle": {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
                 "loadBalancerInfo": {"elbInfoList": [{"name": "lb"}]},

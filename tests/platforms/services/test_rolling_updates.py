@@ -155,7 +155,7 @@ def test_a_service_of_ecs_has_no_traffic_that_could_be_moved() -> None:
 
 
 def test_the_services_own_waits_lengthen_the_limit() -> None:
-    from runner.platforms.services.native import minutes_of
+    from runner.platforms.services.launches import minutes_of
 
     assert minutes_of({}) == 0
     assert minutes_of({"bakeTimeInMinutes": 30, "canaryConfiguration": {"canaryBakeTimeInMinutes": 10}}) == 40
