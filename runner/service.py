@@ -230,8 +230,12 @@ class Service:
 
 
 def _can_be_restored(deployment: Deployment) -> bool:
-    """Whether what served before is still there: versions of a function stay, the tasks of a service do not."""
-    if deployment.settings.platform == "Server" or deployment.started_at is None:
+    """Whether what served before is still there: versions of a function stay, tasks and hosts do not."""
+    if deployment.started_at is None:
+        return False
+    if deployment.settings.green is not None:
+        return deployment.status is not DeploymentStatus.SUCCEEDED
+    if deployment.settings.platform == "Server":
         return False
     return deployment.settings.platform == "Lambda" or deployment.status is not DeploymentStatus.SUCCEEDED
 

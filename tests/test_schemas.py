@@ -12,6 +12,7 @@ SHIPPED = {
     "server-in-place.yaml": "pipeline",
     "lambda.yaml": "pipeline",
     "ecs-blue-green.yaml": "pipeline",
+    "server-blue-green.yaml": "pipeline",
     "deployment-configs.yaml": "deployment-configs",
 }
 

@@ -52,7 +52,9 @@ def _server(runner: "Runner") -> str:
 
 
 def why_no_agent(host: str, runner: "Runner") -> str | None:
-    """Why *host* cannot have an agent; None if it can."""
+    """Why *host* cannot have an agent; None if it can. Whether an EC2 instance is there is not asked: it may come yet."""
+    import re
+
     from runner.schema import nearest
 
     hosts = {each.name: each for each in runner.hosts()}
@@ -60,6 +62,10 @@ def why_no_agent(host: str, runner: "Runner") -> str | None:
         return None
     if host in hosts:
         return f'{host} is reached by {hosts[host].transport}; an agent wants transport = "agent" in [hosts.{host}]'
+    if re.fullmatch("i-[0-9a-f]{8,17}", host):
+        if runner.config.instances.transport == "agent":
+            return None
+        return f'EC2 instances are reached by ssh; an agent on {host} wants transport = "agent" under [instances]'
     if near := nearest(host, [name for name, each in hosts.items() if each.transport == "agent"]):
         return f"no host {host} is known; did you mean {near}?"
     return (

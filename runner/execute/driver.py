@@ -26,12 +26,14 @@ from runner.model.work import (
     PreparationFailed,
     Prepare,
     Prepared,
+    PreparedFleets,
     PreparedTraffic,
     Result,
     RunAct,
     RunEvent,
+    RunFleet,
 )
-from runner.ports import Clock, DriverStore, Logs, Platform, TrafficPlatform
+from runner.ports import Clock, DriverStore, Fleets, Logs, Platform, TrafficPlatform
 from runner.threads import in_thread
 
 T = TypeVar("T")
@@ -41,7 +43,7 @@ GLANCE = 0.05  # seconds: how soon what another process wrote (a stop, a new dep
 PREPARE_FOR = dt.timedelta(minutes=5)  # how long a source that cannot be reached is tried
 JOBS_KEPT = 256
 
-Preparing = Callable[[Prepare], Prepared | PreparedTraffic | PreparationFailed]
+Preparing = Callable[[Prepare], Prepared | PreparedTraffic | PreparedFleets | PreparationFailed]
 """May block, and may raise `WorldError`: then it is tried again."""
 
 
@@ -60,10 +62,11 @@ class Driver:
         logs: Logs,
         clock: Clock,
         recorded: Callable[[], None] = lambda: None,
+        fleets: Fleets | None = None,
     ) -> None:
         self._recorded = recorded
         self._store, self._platform, self._prepare, self._logs = store, platform, prepare, logs
-        self._traffic = traffic
+        self._traffic, self._fleets = traffic, fleets
         self._clock = clock
         self._inbox: list[Result] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -158,7 +161,7 @@ class Driver:
             await asyncio.sleep(GLANCE)
 
     def _begin(self, action: Action) -> None:
-        if self._draining and isinstance(action, RunAct):
+        if self._draining and isinstance(action, RunAct | RunFleet):
             return  # its intent is recorded: the next process does it
         task = asyncio.create_task(self._record(action))
         self._running.add(task)
@@ -168,7 +171,7 @@ class Driver:
             self._withdrawable[deployment_id] = task
             task.add_done_callback(partial(self._not_withdrawable, deployment_id))
 
-        if isinstance(action, RunAct):
+        if isinstance(action, RunAct | RunFleet):
             self._acts.add(task)
             task.add_done_callback(self._acts.discard)
 
@@ -180,6 +183,8 @@ class Driver:
                 return self._event_ended(action)
             case RunAct():
                 return self._act_ended(action)
+            case RunFleet():
+                return self._fleet_ended(action)
 
     def _not_withdrawable(self, deployment_id: str, task: asyncio.Task[None]) -> None:
         if self._withdrawable.get(deployment_id) is task:  # the next one may have begun already
@@ -263,7 +268,24 @@ class Driver:
             outcome=outcome,
         )
 
-    def _keep(self, action: RunEvent | RunAct, text: str | None) -> None:
+    async def _fleet_ended(self, action: RunFleet) -> Result:
+        try:
+            if self._fleets is None:
+                raise NotImplementedError("nobody here makes or ends fleets")
+            outcome = await self._fleets.act(action.task, lambda text: self._keep(action, text))
+        except Exception as bug:  # noqa: BLE001 - one deployment's bug must not stop the others
+            self._log.error("act failed with a bug", **self._about(action), exc_info=bug)
+            diagnostics = Diagnostics(error_code="UnknownError", message=f"internal error: {bug!r}")
+            outcome = Outcome(succeeded=False, diagnostics=diagnostics, code="INTERNAL_ERROR")
+        return EventEnded(
+            deployment_id=action.deployment_id,
+            target=action.target,
+            event=action.event,
+            attempt=action.attempt,
+            outcome=outcome,
+        )
+
+    def _keep(self, action: RunEvent | RunAct | RunFleet, text: str | None) -> None:
         """Keep a piece of output; None: forget what a process that died had kept, all of it comes again."""
         try:
             if text is None:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from runner.errors import InvalidRevision, RunnerError, UserError
+from runner.model.appspec import AppSpec
 from runner.model.deployment import Deployment, ErrorInformation
 from runner.model.manifest import GroupSettings
-from runner.model.revision import Bundle
+from runner.model.revision import Bundle, Revision
 from runner.model.target import Host
 from runner.model.work import PreparationFailed, Prepared
 from runner.plan.targets import choose
@@ -33,10 +34,7 @@ def prepare(
     try:
         chosen = choose(hosts(), deployment.settings, instances(deployment.settings))
         check(chosen, deployment.settings)
-        exact = sources.pin(deployment.exact)
-        bundle = sources.fetch(exact)
-        file, text = _appspec_of(bundle, deployment, sources)
-        spec, _warnings = appspec.parse(text, file)
+        exact, bundle, file, spec = bundle_of(deployment, sources)
     except UserError as error:
         return PreparationFailed(deployment_id=deployment.id, error=failure(error))
     return Prepared(
@@ -47,6 +45,15 @@ def prepare(
         pinned=None if exact == deployment.revision else exact,
         hosts=chosen,
     )
+
+
+def bundle_of(deployment: Deployment, sources: Sources) -> tuple[Revision, Bundle, str, AppSpec]:
+    """What exactly is deployed, its bundle on this machine, and the AppSpec in it with its path."""
+    exact = sources.pin(deployment.exact)
+    bundle = sources.fetch(exact)
+    file, text = _appspec_of(bundle, deployment, sources)
+    spec, _warnings = appspec.parse(text, file)
+    return exact, bundle, file, spec
 
 
 def _appspec_of(bundle: Bundle, deployment: Deployment, sources: Sources) -> tuple[str, bytes]:

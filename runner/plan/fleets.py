@@ -4,8 +4,8 @@ Source: CodeDeploy user guide, "Working with deployments in a blue/green environ
 """
 
 import datetime as dt
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,7 @@ from runner.model.fleets import Fleet, Label, Live
 from runner.model.manifest import BlueGreen, GroupSettings
 from runner.model.program import Act, Wait
 from runner.model.rollout import Rollout
+from runner.model.tags import TagFilter
 from runner.model.value import Value
 from runner.plan.batches import Batch, RolloutPlan, compile_rollout
 from runner.plan.lifecycle import BlueGreenPipeline
@@ -167,3 +168,24 @@ def sides(settings: GroupSettings, live: Live | None) -> tuple[Fleet, Fleet | No
     if live is None or live.instead_of != own:
         return own, green
     return live.fleet, own if green == live.fleet else green
+
+
+def redeclared(declared: Mapping[str, Any], fleet: Fleet) -> dict[str, Any]:
+    """What the wire API was told of a group, with the hosts of *fleet* in place of its own; a DeploymentGroupInfo."""
+    names = ("ec2TagFilters", "ec2TagSet", "onPremisesInstanceTagFilters", "onPremisesTagSet", "autoScalingGroups")
+    made = {name: value for name, value in declared.items() if name not in names}
+    for member, tag_set in (("ec2TagSet", fleet.ec2.tag_set), ("onPremisesTagSet", fleet.tag_set)):
+        if tag_set:
+            made[member] = {f"{member}List": [[_tag(each) for each in group] for group in tag_set]}
+    if fleet.ec2.auto_scaling_groups:
+        made["autoScalingGroups"] = [{"name": name} for name in fleet.ec2.auto_scaling_groups]
+    return made
+
+
+def _tag(tag: TagFilter) -> dict[str, str]:
+    """A `TagFilter`, which has a Type."""
+    if tag.key is None:
+        return {"Value": tag.value or "", "Type": "VALUE_ONLY"}
+    if tag.value is None:
+        return {"Key": tag.key, "Type": "KEY_ONLY"}
+    return {"Key": tag.key, "Value": tag.value, "Type": "KEY_AND_VALUE"}

@@ -12,12 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.errors import HealthConstraintsInvalid, NoInstances
-from runner.model.appspec import AppSpec
 from runner.model.deployment import UNDER_WAY, Deployment, DeploymentStatus, ErrorInformation, Options
 from runner.model.manifest import GroupSettings
-from runner.model.revision import Bundle
 from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
-from runner.model.value import Value, from_json, to_json
+from runner.model.value import from_json, to_json
 from runner.model.work import (
     Action,
     Advance,
@@ -26,6 +24,7 @@ from runner.model.work import (
     PreparationFailed,
     Prepare,
     Prepared,
+    PreparedFleets,
     PreparedTraffic,
     Result,
 )
@@ -34,7 +33,7 @@ from runner.plan.decide import Decision, TargetView, View, deadline, decide
 from runner.plan.lifecycle import Pipeline
 from runner.plan.targets import outdated
 from runner.plan.zones import zone_by_zone
-from runner.store import reading, walking
+from runner.store import fleets, reading, walking
 from runner.store import tables as t
 from runner.store.acts import undoing
 from runner.store.admission import admit_next
@@ -42,24 +41,13 @@ from runner.store.ending import end_deployment
 from runner.store.event_rows import EventRows, told
 from runner.store.ledger import Ledger
 from runner.store.letters import post_about_deployment
+from runner.store.live import live_of
+from runner.store.rerouting import rerouting
+from runner.store.stock import Stock
 
 CREATED, QUEUED, IN_PROGRESS = DeploymentStatus.CREATED, DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS
 
 MAX_ROUNDS = 100  # in one transaction; a chain of deployments that end at once is never that long
-
-
-class Stock(Value, frozen=True, kw_only=True):
-    """What a deployment was prepared with, kept in its row."""
-
-    bundle: Bundle
-    appspec: AppSpec
-    appspec_file: str | None = None  # where it is not the one that the deployment names
-
-
-class Stocked(Value, frozen=True, kw_only=True):
-    """What may be in that column: where traffic moves there is no bundle."""
-
-    bundle: Bundle | None = None
 
 
 def advance(
@@ -70,6 +58,16 @@ def advance(
     *draining*: record only; what follows from it is left for the next process.
     """
     return _Reconciler(tx, pipeline, now).run(results, draining=draining)
+
+
+def prepare_action(tx: sa.Connection, deployment: Deployment, rollback: str | None) -> Prepare:
+    """*rollback*: its RollbackInfo, as it is kept."""
+    return Prepare(
+        deployment=deployment,
+        undoing=undoing(tx, rollback),
+        rerouting=rerouting(tx, rollback),
+        live=live_of(tx, deployment.group_id),
+    )
 
 
 def _earlier(*times: dt.datetime | None) -> dt.datetime | None:
@@ -142,6 +140,8 @@ class _Reconciler:
                 return self._end(row.id, DeploymentStatus.FAILED, result.error)
             if isinstance(result, Prepared):
                 return self._begin(row, result)
+            if isinstance(result, PreparedFleets):
+                return fleets.begin(self.tx, self.ledger, row, result, self.now)
             if isinstance(result, PreparedTraffic):
                 return walking.begin(self.tx, self.ledger, row, result, self.now)
             if isinstance(result, PreparationDelayed):
@@ -150,7 +150,7 @@ class _Reconciler:
             self._set(row.id, preparing=True, dirty=False)
             self.ledger.note(row.id, "preparation started")
             deployment = reading.deployments(self.tx, t.deployments.c.id == row.id)[0]
-            self.actions.append(Prepare(deployment=deployment, undoing=undoing(self.tx, row.rollback)))
+            self.actions.append(prepare_action(self.tx, deployment, row.rollback))
         else:
             self._set(row.id, dirty=False)
         return None
@@ -222,7 +222,13 @@ class _Reconciler:
     # InProgress: lifecycle events run on targets, or acts on the one whose traffic moves.
 
     def _under_way(self, row: Any, results: Sequence[Result], *, draining: bool) -> None:
-        if from_json(row.settings, GroupSettings).platform == "Server":
+        settings = from_json(row.settings, GroupSettings)
+        if settings.platform == "Server" and settings.green is not None:
+            fleet_walker = fleets.FleetWalker(self.tx, self.ledger, row, self.now)
+            fleet_walker.look(results, draining=draining)
+            self.actions += fleet_walker.actions
+            return
+        if settings.platform == "Server":
             self._in_progress(row, results, draining=draining)
             return
         walker = walking.Walker(self.tx, self.ledger, row, self.now)

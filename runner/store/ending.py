@@ -2,16 +2,16 @@
 
 import datetime as dt
 
-import msgspec
 import sqlalchemy as sa
 
 from runner.model.deployment import Creator, Deployment, DeploymentStatus, ErrorInformation, Options, RollbackInfo
 from runner.model.manifest import TriggerEvent
 from runner.model.revision import Revision
 from runner.model.target import TargetStatus
-from runner.model.value import to_json
+from runner.model.value import from_json, to_json
+from runner.plan.fleets import FleetProgram
 from runner.plan.health import after_deployment
-from runner.store import creating, reading
+from runner.store import creating, reading, rerouting
 from runner.store import tables as t
 from runner.store.ledger import Ledger
 from runner.store.letters import post_about_deployment
@@ -57,7 +57,9 @@ def end_deployment(
     )
     ended = reading.deployments(tx, d.c.id == deployment_id)[0]
     outcome = _outcomes(tx, deployment_id)
-    if ended.started_at is not None and ended.settings.platform == "Server":
+    if ended.started_at is not None and ended.settings.green is not None:
+        _update_health_of_fleets(tx, ended, outcome)
+    elif ended.started_at is not None and ended.settings.platform == "Server":
         _update_health(tx, ended, outcome)
     touched = any(status is not TargetStatus.SKIPPED for status in outcome.values())
     if status is DeploymentStatus.SUCCEEDED:
@@ -93,6 +95,27 @@ def _update_health(tx: sa.Connection, ended: Deployment, outcome: dict[str, Targ
         )
 
 
+def _update_health_of_fleets(tx: sa.Connection, ended: Deployment, outcome: dict[str, TargetStatus]) -> None:
+    """The group's hosts are those of the fleet that has the traffic now; nothing changes where it has not moved."""
+    h, d, c = t.instance_health, t.deployments.c, t.targets.c
+    row = tx.execute(sa.select(d.plan, d.step).where(d.id == ended.id)).one()
+    program = from_json(row.plan, FleetProgram)
+    if row.step < program.serving:
+        return
+    label = "Blue" if program.restoring else "Green"
+    names = tx.execute(sa.select(c.target).where(c.deployment_id == ended.id, c.label == label)).scalars()
+    new = after_deployment(ended.status, (), {name: outcome[name] for name in names})
+    tx.execute(h.delete().where(h.c.group_id == ended.group_id))
+    if new:
+        tx.execute(
+            h.insert(),
+            [
+                {"group_id": ended.group_id, "target": i.target, "healthy": i.healthy, "revision": i.revision}
+                for i in new
+            ],
+        )
+
+
 def _note_success(tx: sa.Connection, ended: Deployment) -> None:
     """The group has the deployment's revision; but for one that gave back what was there before anything succeeded."""
     undoes = ended.rollback is not None and ended.rollback.rollback_triggering_deployment_id is not None
@@ -117,7 +140,7 @@ def _wants_rollback(ended: Deployment, stop_rollback: bool | None) -> bool:
 def _roll_back(tx: sa.Connection, ledger: Ledger, ended: Deployment, now: dt.datetime) -> Deployment:
     """Start a new deployment of the last successful revision, cross-linked; it takes the group at once."""
     good = last_successful(tx, ended.group_id)
-    if good is None and ended.settings.platform != "Server":
+    if good is None and (ended.settings.platform != "Server" or rerouting.can_be_rerouted(tx, ended.id)):
         good = ended  # its traffic goes back to what served before, whoever had put that there
     if good is None:
         message = (
@@ -148,8 +171,7 @@ def way_back(
         tx,
         ledger,
         application=ended.application,
-        # The alarm that stopped the deployment must not stop the way back.
-        settings=msgspec.structs.replace(ended.settings, alarms=None),
+        settings=rerouting.settings_of_way_back(tx, ended),
         revision=good.revision,
         pinned=good.pinned,
         previous=good.revision,

@@ -27,6 +27,7 @@ from runner.model.target import (
     TargetStatus,
 )
 from runner.model.value import from_json
+from runner.plan.fleets import FleetProgram
 from runner.plan.lifecycle import Pipeline
 from runner.store import tables as t
 
@@ -50,9 +51,15 @@ def events_of(tx: sa.Connection, pipeline: Pipeline, deployment_id: str) -> tupl
     if row is None:
         return ()
     settings = from_json(row.settings, GroupSettings)
+    if settings.green is not None:
+        return _every_event(from_json(row.plan, FleetProgram)) if row.plan else ()
     if settings.platform == "Server":
         return pipeline.of(settings)
     return from_json(row.plan, Program).events if row.plan else ()
+
+
+def _every_event(program: FleetProgram) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*program.events_of("Green"), *program.events_of("Blue"))))
 
 
 def deployments(tx: sa.Connection, *where: sa.ColumnElement[bool], limit: int | None = None) -> list[Deployment]:
@@ -109,7 +116,10 @@ def deployment(row: sa.RowMapping, overview: Overview) -> Deployment:
 
 
 def targets(tx: sa.Connection, deployment_id: str, events: Sequence[str], *names: str) -> list[Target]:
-    """The targets of a deployment in deployment order, each with all lifecycle *events* of its pipeline."""
+    """The targets of a deployment in deployment order, each with all lifecycle *events* of its pipeline.
+
+    Those of fleets have the events of their own fleet.
+    """
     c, e = t.targets.c, t.lifecycle_events.c
     which = [c.deployment_id == deployment_id, *([c.target.in_(names)] if names else [])]
     rows = tx.execute(sa.select(t.targets).where(*which).order_by(c.position)).all()
@@ -117,16 +127,26 @@ def targets(tx: sa.Connection, deployment_id: str, events: Sequence[str], *names
     happened: dict[str, dict[int, LifecycleEvent]] = {}
     for row in tx.execute(sa.select(t.lifecycle_events).where(*only)):
         happened.setdefault(row.target, {})[row.event] = _lifecycle_event(row)
+    own = _events_of_fleets(tx, deployment_id) if any(row.label for row in rows) else {}
     return [
         Target(
             id=row.target,
             status=TargetStatus(row.status),
             updated_at=row.updated_at,
             state=state_of(row.state) if row.state else None,
-            lifecycle_events=tuple(_all_events(events, happened.get(row.target, {}), TargetStatus(row.status))),
+            lifecycle_events=tuple(
+                _all_events(own.get(row.label, events), happened.get(row.target, {}), TargetStatus(row.status))
+            ),
+            label=row.label,
         )
         for row in rows
     ]
+
+
+def _events_of_fleets(tx: sa.Connection, deployment_id: str) -> dict[str, tuple[str, ...]]:
+    plan = tx.execute(sa.select(t.deployments.c.plan).where(t.deployments.c.id == deployment_id)).scalar_one()
+    program = from_json(plan, FleetProgram)
+    return {label: program.events_of(label) for label in ("Blue", "Green")}
 
 
 def _lifecycle_event(row: Any) -> LifecycleEvent:

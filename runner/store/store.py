@@ -27,10 +27,11 @@ from runner.model.status import ChangeState, ChangeStatus, GroupState, Repositor
 from runner.model.target import EventStatus, Host, InstanceHealth, Target, TargetStatus
 from runner.model.value import from_json, to_json
 from runner.model.work import Action, Advance, Prepare, Result, RunEvent, Wish
+from runner.plan.fleets import FleetProgram
 from runner.plan.lifecycle import Pipeline
-from runner.store import acts, changes, creating, reading
+from runner.store import acts, changes, creating, fleets, reading
 from runner.store import tables as t
-from runner.store.advance import Stock, Stocked, advance
+from runner.store.advance import advance, prepare_action
 from runner.store.answers import Answers
 from runner.store.catalog import Catalog
 from runner.store.database import Database
@@ -42,6 +43,7 @@ from runner.store.keys import Keys
 from runner.store.ledger import Ledger
 from runner.store.outbox import Outbox
 from runner.store.sealing import Seal
+from runner.store.stock import Stock, Stocked
 from runner.store.watched import WatchedDeployments
 from runner.store.wire import WireDeployments
 
@@ -85,7 +87,7 @@ class Store:
         with self._db.read() as tx:
             preparing = reading.deployments(tx, d.status == DeploymentStatus.QUEUED, d.preparing)
             running = tx.execute(
-                sa.select(c.deployment_id, c.target, c.event, c.attempt, d.settings)
+                sa.select(c.deployment_id, c.target, c.event, c.attempt, c.label, d.settings, d.plan)
                 .join(t.deployments, d.id == c.deployment_id)
                 .where(d.status == DeploymentStatus.IN_PROGRESS)
                 .where(c.status == TargetStatus.IN_PROGRESS, c.event_status == EventStatus.IN_PROGRESS)
@@ -96,9 +98,16 @@ class Store:
                 *(_prepare(tx, deployment) for deployment in preparing),
                 *(self._run_event(*row) for row in running),
                 *acts.in_flight(tx),
+                *fleets.in_flight(tx),
             ]
 
-    def _run_event(self, deployment_id: str, target: str, event: int, attempt: int, settings: str) -> RunEvent:
+    def _run_event(
+        self, deployment_id: str, target: str, event: int, attempt: int, label: str | None, settings: str, plan: str
+    ) -> RunEvent:
+        if label is not None:
+            program = from_json(plan, FleetProgram)
+            is_last = program.ends_stage(label, event)
+            return run_event(deployment_id, target, event, attempt, program.events_of(label), is_last=is_last)
         events = self._pipeline.of(from_json(settings, GroupSettings))
         return run_event(deployment_id, target, event, attempt, events)
 
@@ -108,6 +117,8 @@ class Store:
             deployment = self._get(tx, deployment_id)
             d, c = t.deployments.c, t.targets.c
             stock = from_json(tx.execute(sa.select(d.prepared).where(d.id == deployment_id)).scalar_one(), Stock)
+            # By whomever it was asked for: hosts take the scripts of a way back from elsewhere.
+            restoring = deployment.settings.green is not None and fleets.is_restoring(tx, deployment_id)
             rows = tx.execute(sa.select(c.target, c.host).where(c.deployment_id == deployment_id))
             hosts = {row.target: from_json(row.host, Host) for row in rows}
         job = Job(
@@ -121,7 +132,8 @@ class Store:
             appspec_file=stock.appspec_file or deployment.appspec,
             file_exists_behavior=deployment.options.file_exists_behavior,
             load_balancer=deployment.settings.load_balancer,
-            creator=deployment.creator,
+            creator="codeDeployRollback" if restoring else deployment.creator,
+            deployment_type="IN_PLACE" if deployment.settings.green is None else "BLUE_GREEN",
         )
         return job, hosts
 
@@ -444,7 +456,7 @@ def _for_revision_of(like: Deployment, settings: GroupSettings) -> GroupSettings
 
 def _prepare(tx: sa.Connection, deployment: Deployment) -> Prepare:
     rollback = to_json(deployment.rollback) if deployment.rollback else None
-    return Prepare(deployment=deployment, undoing=acts.undoing(tx, rollback))
+    return prepare_action(tx, deployment, rollback)
 
 
 def _deleted_groups() -> sa.Select[tuple[str]]:

@@ -11,7 +11,7 @@ from runner.errors import UserError
 from runner.model.command import Outcome
 from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation
 from runner.model.manifest import GroupSettings, TriggerEvent
-from runner.model.program import Act, Program
+from runner.model.program import Act, Program, WaitKind
 from runner.model.target import Diagnostics, EventStatus, TargetStatus
 from runner.model.value import from_json, to_json
 from runner.model.work import EventEnded, PreparedTraffic, RunAct
@@ -97,7 +97,7 @@ class Walker:
         move = walk(self._view())
         if move.abandon:
             self._abandon()
-        elif move.status and self._is_within_event():
+        elif move.status:
             self._break_off("The deployment ended before all of the traffic was moved.")
         self._take(move)
 
@@ -122,7 +122,7 @@ class Walker:
     def _note_end(self, outcome: Outcome) -> None:
         act, diagnostics = self._act(), outcome.diagnostics
         if outcome.succeeded and act.weight is not None:
-            self._note("traffic shifted", weight=act.weight)
+            self._note("traffic shifted", self._target["event"], weight=act.weight)
         if not outcome.succeeded:
             settings = from_json(self._row.settings, GroupSettings)
             code = outcome.code or _CODES.get(settings.platform, "INTERNAL_ERROR")
@@ -131,25 +131,21 @@ class Walker:
             self._failure = failure
 
     def _is_last_of_event(self) -> bool:
-        """Whether the next act of the program, if there is one, is (of) another event."""
+        """All moves of production traffic are one event, whatever is done between them."""
         later = (step for step in self._program.steps[self._row.step + 1 :] if isinstance(step, Act))
-        following = next(later, None)
-        return following is None or following.event != self._act().event
+        return self._act().weight is None or all(step.weight is None for step in later)
 
-    def _is_within_event(self) -> bool:
-        """Whether an event has begun and is not over, though no act of it is under way."""
-        e = t.lifecycle_events.c
-        same = (e.deployment_id == self._row.id) & (e.status == EventStatus.IN_PROGRESS)
-        return self._tx.execute(sa.select(e.event).where(same)).first() is not None
-
-    def _end_event(self, status: EventStatus, outcome: Outcome) -> None:
-        e, target = t.lifecycle_events, self._target
-        same = (e.c.deployment_id == self._row.id) & (e.c.event == target["event"])
+    def _end_event(self, status: EventStatus, outcome: Outcome, event: int | None = None) -> None:
+        """*event*: its number; None for the one whose act was under way."""
+        e = t.lifecycle_events
+        event = self._target["event"] if event is None else event
+        same = (e.c.deployment_id == self._row.id) & (e.c.event == event)
         values = {"status": status, "ended_at": self._now, "diagnostics": to_json(outcome.diagnostics)}
         self._tx.execute(e.update().where(same).values(values))
         failed = None if outcome.succeeded else outcome.diagnostics
         self._note(
             f"lifecycle event {status.lower()}",
+            event,
             error_code=failed and failed.error_code,
             script_name=(failed and failed.script_name) or None,
             message=failed and failed.message,
@@ -162,8 +158,12 @@ class Walker:
         self.withdrawn.append(self._row.id)
 
     def _break_off(self, message: str) -> None:
-        diagnostics = Diagnostics(error_code="UnknownError", message=message)
-        self._end_event(EventStatus.FAILED, Outcome(succeeded=False, diagnostics=diagnostics))
+        """End what has begun and is not over: with moves of traffic to come, there may be no act of it under way."""
+        outcome = Outcome(succeeded=False, diagnostics=Diagnostics(error_code="UnknownError", message=message))
+        e = t.lifecycle_events.c
+        begun = (e.deployment_id == self._row.id) & (e.status == EventStatus.IN_PROGRESS)
+        for event in list(self._tx.execute(sa.select(e.event).where(begun)).scalars()):
+            self._end_event(EventStatus.FAILED, outcome, event)
 
     # What comes next.
 
@@ -201,9 +201,9 @@ class Walker:
             "step": move.step,
             "wait": move.wait,
             "hold_until": move.hold_until,
-            "waiting_for": _words(move),
+            "waiting_for": words(move.wait),
             "waiting_until": move.hold_until,
-            "continue_requested": row.continue_requested and move.wait is not None and not moved_on,
+            "continue_requested": False,  # it has ended the wait that it was for
             "dirty": False,
         }
         view_is_late = self._now >= deadline(row.started_at, self._program)
@@ -220,25 +220,27 @@ class Walker:
     def _start(self, step: int) -> None:
         target, act = self._target, self._program.steps[step]
         assert isinstance(act, Act)
-        event = self._events.index(act.event)
-        first = event != target["event"]
         if target["event"] < 0:
             self._ledger.note(self._row.id, "target started", target=target["target"])
-        target["attempt"] = 1 if first else target["attempt"] + 1
-        target["event"], target["event_status"] = event, EventStatus.IN_PROGRESS
-        self._open_event(act.event, first=first)
+        target["event"], target["event_status"] = self._events.index(act.event), EventStatus.IN_PROGRESS
+        self._open_event(act.event)
         row = self._tx.execute(sa.select(t.deployments).where(t.deployments.c.id == self._row.id)).one()
         self.actions.append(action(self._tx, row, SimpleNamespace(**target), self._program))
 
-    def _open_event(self, name: str, *, first: bool) -> None:
+    def _open_event(self, name: str) -> None:
+        """Its first act begins it. Another one goes on with it, or begins it again where it was over, as a check is."""
         e, target = t.lifecycle_events, self._target
         same = (e.c.deployment_id == self._row.id) & (e.c.event == target["event"])
-        again = {"status": EventStatus.IN_PROGRESS, "attempt": target["attempt"], "ended_at": None}
-        if self._tx.execute(e.update().where(same).values(again)).rowcount == 0:
+        known = self._tx.execute(sa.select(e.c.attempt, e.c.status).where(same)).first()
+        target["attempt"] = known.attempt + 1 if known else 1
+        values = {"status": EventStatus.IN_PROGRESS, "attempt": target["attempt"], "ended_at": None, "diagnostics": None}
+        if known:
+            self._tx.execute(e.update().where(same).values(values))
+        else:
             key = {"deployment_id": self._row.id, "target": target["target"], "event": target["event"]}
-            self._tx.execute(e.insert().values(**key, **again, name=name, started_at=self._now))
-        if first:
-            self._note("lifecycle event started")
+            self._tx.execute(e.insert().values(**key, **values, name=name, started_at=self._now))
+        if not known or known.status != EventStatus.IN_PROGRESS:
+            self._note("lifecycle event started", target["event"])
 
     def _act(self) -> Act:
         act = self._program.steps[self._row.step]
@@ -276,14 +278,16 @@ class Walker:
     def _deployment(self) -> Deployment:
         return reading.deployments(self._tx, t.deployments.c.id == self._row.id)[0]
 
-    def _note(self, kind: str, **details: Any) -> None:
-        target = self._target
+    def _note(self, kind: str, event: int, **details: Any) -> None:
+        e, target = t.lifecycle_events.c, self._target
+        same = (e.deployment_id == self._row.id) & (e.event == event)
+        attempt = self._tx.execute(sa.select(e.attempt).where(same)).scalar_one()
         self._ledger.note(
             self._row.id,
             kind,
             target=target["target"],
-            lifecycle_event=self._events[target["event"]],
-            attempt=target["attempt"],
+            lifecycle_event=self._events[event],
+            attempt=attempt,
             **details,
         )
 
@@ -299,10 +303,11 @@ class Walker:
         self._tx.execute(c.update().where(same).values(**values, updated_at=self._now))
 
 
-def _words(move: Move) -> str | None:
-    words = {
+def words(wait: WaitKind | None) -> str | None:
+    """What a deployment in that wait waits for."""
+    known: dict[str, str] = {
         "hold": "the hold to end",
         "ready": "somebody to continue, then traffic moves",
         "termination": "the time in which the original is kept",
     }
-    return words[move.wait] if move.wait else None
+    return known[wait] if wait else None

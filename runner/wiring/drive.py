@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from runner.config import Config
 from runner.model.manifest import GroupSettings
 from runner.model.target import Host
-from runner.model.work import PreparationFailed, Prepare, Prepared, PreparedTraffic
+from runner.model.work import PreparationFailed, Prepare, Prepared, PreparedFleets, PreparedTraffic
 from runner.wiring.places import now
 
 if TYPE_CHECKING:
@@ -110,8 +110,9 @@ class Drive:
         self.outbox.wake()
         self.watch.wake()
 
-    def _prepare(self, action: Prepare) -> Prepared | PreparedTraffic | PreparationFailed:
+    def _prepare(self, action: Prepare) -> Prepared | PreparedTraffic | PreparedFleets | PreparationFailed:
         from runner.execute.prepare import prepare
+        from runner.execute.prepare_fleets import prepare_fleets
         from runner.execute.prepare_traffic import prepare_traffic
 
         runner, deployment = self._runner, action.deployment
@@ -119,9 +120,18 @@ class Drive:
             return PreparationFailed(deployment_id=deployment.id, error=alarm)
         if deployment.settings.platform != "Server":
             return prepare_traffic(action, runner.sources, self._traffic)
-        done = prepare(deployment, runner.sources, runner.hosts, self._check_reach, runner.instances_of)
+        done: Prepared | PreparedFleets | PreparationFailed
+        if deployment.settings.green is not None:
+            done = prepare_fleets(action, runner.sources, self._find, self._check_reach)
+        else:
+            done = prepare(deployment, runner.sources, runner.hosts, self._check_reach, runner.instances_of)
         runner.sources.prune(runner.config.keep_bundles, runner.store.bundles_in_use())
         return done
+
+    def _find(self, settings: GroupSettings) -> Sequence[Host]:
+        from runner.plan.targets import choose
+
+        return choose(self._runner.hosts(), settings, self._runner.instances_of(settings))
 
     def _check_reach(self, hosts: Sequence[Host], settings: GroupSettings) -> None:
         from runner.platforms.by_transport import check_reach

@@ -5,11 +5,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from execute.traffic_simulation import Simulation
 from fakes.functions import FakeFunctions
 from function_cases import CODE, PLACE, fake
 from store_cases import T0
 
-from execute.traffic_simulation import Simulation
 from runner.model.functions import FunctionSettings
 from runner.model.revision import AppSpecRevision, Revision
 from runner.platforms.functions import FunctionPlatform

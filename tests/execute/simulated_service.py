@@ -5,12 +5,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from execute.traffic_simulation import Simulation
 from platforms.services.fake_cloud import FakeCloud
 from platforms.services.fake_world import Running, World, forward, named_in
 from platforms.services.fake_world import group as target_group
 from platforms.services.service_deployments import BLUE, GREEN, PRODUCTION, ROUTE, TEST, blue_green_world, definition
 
-from execute.traffic_simulation import Simulation
 from runner.model.aws import AwsPlace
 from runner.model.manifest import BlueGreen
 from runner.model.revision import AppSpecRevision, Revision
@@ -61,6 +61,9 @@ class ServiceSide:
     def sets(self) -> list[Running]:
         return self.world.fleets["prod", "api"].sets
 
+    def has_original(self) -> bool:
+        return any(each.id == ORIGINAL and each.draining is None for each in self.sets)
+
     def now(self) -> dt.datetime:
         return self.cloud.clock()
 
@@ -85,7 +88,7 @@ class ServiceSide:
             return False
         if operation == "" and not self._meddled and len(self.sets) > 1:
             self._promote_a_stranger()
-        elif any(each.id == ORIGINAL and each.draining is None for each in self.sets):
+        elif self.has_original():
             self.world.listeners[PRODUCTION] = FOREIGN
             self._meddled.add(PRODUCTION)
         return bool(self._meddled)

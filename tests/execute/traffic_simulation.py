@@ -9,17 +9,17 @@ What happens is said by number: at the n-th call of AWS, whoever makes it, at th
 and only time can pass, at the n-th time that the driver has something to record or gets something to do.
 """
 
-import asyncio
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from execute.mortal_process import Killed, Process
 from fakes.sources import FakeSources
 from store_cases import PIPELINE, begin_with_tables, group, manifest
+from structlog.testing import capture_logs
 
-from execute.mortal_process import Process
 from runner.aws import AwsError
 from runner.execute.prepare_traffic import prepare_traffic
 from runner.model.deployment import Deployment, ErrorInformation, Options
@@ -73,14 +73,16 @@ class Happenings:
 
 
 class Simulation:
-    """*happened*: what really did. *continued*: the waits that somebody cut short. *acting*: the act under way."""
+    """*met*: the deployment that was under way, and what of the decisive things happened to it. *continued*: the waits that
+    somebody cut short. *acting*: the act under way.
+    """
 
     def __init__(self, folder: Path, side: Side, happenings: Happenings) -> None:
         begin_with_tables(folder)
         self.store, self.logs = Store(folder, PIPELINE), LogFiles(folder / "logs")
         self.side, self._happenings = side, happenings
         side.simulation = self
-        self.happened: set[str] = set()
+        self.met: list[tuple[str, str]] = []
         self.continued: set[str] = set()
         self.acting: Task | None = None
         self.lives = 0
@@ -108,11 +110,10 @@ class Simulation:
 
     async def run(self) -> None:
         """Until every deployment has ended, or something is wrong."""
-        for _ in range(_MOST_LIVES):
-            self.lives += 1
-            if await self._live():
-                return
-        self.wrong.append("processes died more often than anything was to happen")
+        with capture_logs() as logged:
+            await self._live_on()
+        bugs = (each for each in logged if each["event"].endswith("with a bug"))
+        self.wrong.extend(str(each) for each in bugs if not isinstance(each["exc_info"], Killed))
 
     def close(self) -> None:
         self.store.close()
@@ -130,12 +131,16 @@ class Simulation:
         self._saves += 1
         return self._now("saves", self._saves - 1)
 
-    def carry_out(self, operation: str, params: Mapping[str, Any], ask: Callable[[], Any], die: Callable[[], None]) -> Any:
+    def carry_out(
+        self, operation: str, params: Mapping[str, Any], ask: Callable[[], Any], die: Callable[[], None]
+    ) -> Any:
         """A call of AWS, and what happens at it."""
         event = self._now("calls", self._calls)
         self._calls += 1
         if event in PEOPLE:
             self._meet(event, operation)
+        if event == DENIED:
+            self._note(self._under_way(), event)
         if event == "crash before":
             die()
         self._perhaps(event, {"throttled": _throttled, "unanswered before": _unanswered, DENIED: _denied})
@@ -156,11 +161,23 @@ class Simulation:
 
     # Inside.
 
+    async def _live_on(self) -> None:
+        for _ in range(_MOST_LIVES):
+            self.lives += 1
+            if await self._live():
+                return
+        self.wrong.append("processes died more often than anything was to happen")
+
     def _now(self, when: str, number: int) -> str | None:
         found: str | None = getattr(self._happenings, when).get(number)
-        if found:
-            self.happened.add(found)
         return found
+
+    def _under_way(self) -> Deployment | None:
+        return next((each for each in self.store.deployments() if not each.status.is_terminal), None)
+
+    def _note(self, deployment: Deployment | None, event: str) -> None:
+        if deployment is not None:
+            self.met.append((deployment.id, event))
 
     def _perhaps(self, event: str | None, raised: Mapping[str, Callable[[], AwsError]]) -> None:
         """Before a deployment has begun the real `Aws` waits for a minute, so that nobody notices."""
@@ -197,24 +214,27 @@ class Simulation:
         process.wake()
 
     def _meet(self, event: str, operation: str) -> None:
-        under_way = next((each for each in self.store.deployments() if not each.status.is_terminal), None)
+        under_way = self._under_way()
         if under_way is None:
             return
         if event == "stranger":
             if self.side.meddle(operation):
-                self.happened.add("meddled")
+                self._note(under_way, event)
         elif event == CONTINUE:
             if under_way.waiting_until is not None and under_way.wait:
                 self.store.request_continue(under_way.id, self.side.now())
                 self.continued.add(under_way.wait)
         elif event != "alarm":
             self.store.request_stop(under_way.id, self.side.now(), rollback=event == "stop and go back")
-            self._is_last(under_way)
-        elif under_way.creator != "codeDeployRollback" and self.store.watch.failed(under_way.id, _ALARM, self.side.now()):
-            self._is_last(under_way)
+            self._is_last(under_way, event)
+        elif under_way.creator != "codeDeployRollback" and self.store.watch.failed(
+            under_way.id, _ALARM, self.side.now()
+        ):
+            self._is_last(under_way, event)
 
-    def _is_last(self, deployment: Deployment) -> None:
+    def _is_last(self, deployment: Deployment, event: str) -> None:
         """Whatever of *deployment* is under way now may end; nothing else of it may begin."""
+        self._note(deployment, event)
         self._last.setdefault(deployment.id, {self.acting.key} if self.acting else set())
 
 

@@ -27,7 +27,7 @@ def content(job: Job) -> dict[str, Any]:
         "DeploymentGroupName": job.group,
         "ApplicationName": job.application,
         "DeploymentCreator": job.creator,
-        "DeploymentType": "IN_PLACE",
+        "DeploymentType": job.deployment_type,
         "AppSpecFilename": job.appspec_file,
         "AgentActionOverrides": {"AgentOverrides": {"FileExistsBehavior": job.file_exists_behavior}},
         "Revision": {"RevisionType": "S3", "S3Revision": {**location(job), "BundleType": job.bundle.bundle_type}},

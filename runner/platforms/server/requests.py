@@ -38,6 +38,7 @@ def request_for(
     A host of this machine gets the path of the bundle, any other (and all when *by_content*) asks for its contents.
     """
     job = command.job
+    back = {"creator": job.creator, "deployment_type": job.deployment_type}
     return {
         "deployment": job.deployment_id,
         "group_id": job.group_id,
@@ -58,6 +59,7 @@ def request_for(
         "file_exists_behavior": job.file_exists_behavior,
         "limits": limits,
         "options": options or {},
+        **(back if job.deployment_type == "BLUE_GREEN" else {}),  # only there does a host ask for them
     }
 
 

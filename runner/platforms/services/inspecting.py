@@ -37,8 +37,8 @@ def _driven_by_ecs(calls: Calls, spec: EcsSpec, service: Service, definition: ta
     deployment = service.primary_deployment
     if deployment is None:
         raise Refused("INVALID_ECS_SERVICE", f"service {spec.service} has no primary deployment")
-    if service.shown.get("loadBalancers"):
-        task_definitions.check(definition, spec.container, spec.port)
+    for each in service.shown.get("loadBalancers", []):
+        task_definitions.check(definition, each["containerName"], each["containerPort"])
     launch = None if service.strategy == "ROLLING" else launches.newest(calls, spec.cluster, spec.service)
     arn = launch["serviceDeploymentArn"] if launch else ""
     return EcsState(

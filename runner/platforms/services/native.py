@@ -57,10 +57,10 @@ def _running(work: Work, task_definition: str | None) -> Shown | None:
 def _way_back(work: Work, former: str) -> str:
     """ARN of the service deployment that brings *former* back; asks for it where nobody has. "" when all is done."""
     newest = launches.newest(work.calls, work.spec.cluster, work.spec.service)
-    if newest is not None and launches.brings(work.calls, newest, former):
-        return str(newest["serviceDeploymentArn"])
     if newest is not None and newest["status"] == "ROLLBACK_SUCCESSFUL":
         return ""
+    if newest is not None and launches.brings(work.calls, newest, former):
+        return str(newest["serviceDeploymentArn"])
     service = _look(work)
     if service.shown.get("taskDefinition") != former:
         updating.update(work, service, former)

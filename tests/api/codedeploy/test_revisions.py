@@ -8,7 +8,8 @@ import pytest
 from catalog_rig import Catalog, refused
 from store_cases import group, manifest
 
-from runner.model.revision import AppSpecRevision, S3Revision
+from runner.api.codedeploy.wire import revision_location
+from runner.model.revision import AppSpecRevision, ImageRevision, S3Revision
 
 TEXT = '{"version": 0.0, "Resources": []}'
 SHA = hashlib.sha256(TEXT.encode()).hexdigest()
@@ -220,3 +221,13 @@ def test_an_appspec_is_used_by_its_digest_once_it_is_known(server: Catalog) -> N
     register(server, appspec(content=TEXT))
     kept = server.store.catalog.revisions.use("shop", AppSpecRevision(content="", sha256=SHA), server.now)
     assert kept == AppSpecRevision(content=TEXT, sha256=SHA)
+
+
+@pytest.mark.parametrize(("root", "repository"), [("", "shop"), ("web", "shop:web")])
+def test_an_image_is_told_by_the_commit_whose_manifest_names_it(root: str, repository: str) -> None:
+    digest = f"sha256:{'0' * 64}"
+    image = ImageRevision(repository="r/web", tag="1", digest=digest, commit_id="a" * 40, git="shop", root=root)
+    assert revision_location(image) == {
+        "revisionType": "GitHub",
+        "gitHubLocation": {"repository": repository, "commitId": "a" * 40},
+    }

@@ -61,6 +61,13 @@ def effects(world: World) -> Any:
     )
 
 
+def is_at_rest(world: World) -> bool:
+    """Whether ECS has nothing left to do, where it is ECS that does it."""
+    [fleet] = world.fleets.values()
+    primary = next(each for each in fleet.sets if each.status == "PRIMARY")
+    return fleet.controller != "ECS" or primary.rollout == "COMPLETED"
+
+
 SCENES: Sequence[tuple[Callable[[FakeCloud], EcsState], Callable[[], World]]] = [
     (canary, blue_green_world),
     (canary_undone, blue_green_world),
@@ -89,6 +96,7 @@ def test_a_crash_at_any_change_leaves_no_trace(
         assert ended.weight == state.weight and ended.moved == state.moved
         if not lag:  # it looks before it does, so nothing is even asked for twice
             assert [operation for operation, _ in cloud.changes] == names, f"died at {number}"
+            assert is_at_rest(cloud.world), f"died at {number}, and did not wait for the end"
             assert effects(cloud.world) == expected, f"died at {number}, {names[number - 1]}"
         else:  # it may ask again, with a token or for what is so already
             entrances, _, sets = effects(cloud.world)

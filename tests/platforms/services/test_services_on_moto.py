@@ -1,13 +1,15 @@
 """Deployments of ECS services through boto3 to corrected moto, whose tasks are real processes, under real requests."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from platforms.services.service_deployments import CANARY, ROLLBACK, ROLLING
 from platforms.services.services_on_moto import MotoDeployment
 from support.cloud import Cloud
-from support.ecs_world import CONTAINER, PORT, EcsWorld
+from support.ecs_world import CLUSTER, CONTAINER, PORT, SERVICE, EcsWorld
 from support.traffic import Load
+from waiting import until
 
 from runner.model.program import Act
 
@@ -143,6 +145,68 @@ def test_a_rolling_update_that_ecs_takes_back_fails(world: EcsWorld) -> None:
     assert "ECS has gone back to" in outcome.diagnostics.message
     deployment.undo().succeed(ROLLING)
     assert world.service()["taskDefinition"].endswith("/web:1")
+
+
+@pytest.fixture
+def own(world: EcsWorld) -> EcsWorld:
+    """A service whose strategy is BLUE_GREEN, by ECS itself; it serves from blue."""
+    [balancer] = world.balanced(world.blue)
+    advanced = {
+        "alternateTargetGroupArn": world.green,
+        "productionListenerRule": default_rule(world, world.listener),
+        "testListenerRule": default_rule(world, world.test_listener),
+        "roleArn": "arn:aws:iam::111122223333:role/ecs",
+    }
+    strategy = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0}
+    world.serve(
+        "ECS",
+        desired=1,
+        deploymentConfiguration=strategy,
+        loadBalancers=[{**balancer, "advancedConfiguration": advanced}],
+    )
+    return world
+
+
+def default_rule(world: EcsWorld, listener: str) -> str:
+    rules = world.elbv2.describe_rules(ListenerArn=listener)["Rules"]
+    return str(next(each["RuleArn"] for each in rules if each["IsDefault"]))
+
+
+def test_ecs_own_blue_green_and_its_way_back_under_load(own: EcsWorld) -> None:
+    deployment = MotoDeployment(own, own.task_definition("web:2"))
+    with Load(own.open(own.listener), parallel=4) as load:
+        deployment.succeed(ROLLING)
+        load.wait_for(20)
+        load.wait_for(20)
+        assert load.share("web:2", last=20) == 1
+        deployment.undo().succeed(ROLLING)
+        load.wait_for(20)
+        load.wait_for(20)
+        assert load.share("web:1", last=20) == 1
+    assert load.failures == []
+    assert any("PRODUCTION_TRAFFIC_SHIFT" in line or "SCALE_UP" in line for line in deployment.said)
+
+
+def test_ecs_own_blue_green_is_rolled_back_by_ecs_while_it_bakes(own: EcsWorld) -> None:
+    longer = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1440}
+    own.ecs.update_service(cluster=CLUSTER, service=SERVICE, deploymentConfiguration=longer)
+    own.until(own.is_steady)
+    deployment = MotoDeployment(own, own.task_definition("web:2"))
+    task = deployment.task(ROLLING[0])
+
+    async def begin() -> None:
+        act = asyncio.create_task(deployment.platform().act(task, deployment.said.append))
+        await until(lambda: any("BAKE_TIME" in line for line in deployment.said), within=60)
+        act.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await act
+
+    asyncio.run(begin())
+    assert deployment.state is not None
+    own.aws.forget()
+    deployment.undo().succeed(ROLLING)
+    assert [call.operation for call in own.aws.calls(mutating=True)] == ["StopServiceDeployment"]
+    assert own.service()["taskDefinition"].endswith("/web:1")
 
 
 def sweep(world: EcsWorld, number: int, folder: Path) -> MotoDeployment:
