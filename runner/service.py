@@ -116,6 +116,11 @@ class Service:
         None is returned.
         """
         deployment = self._store.deployment(deployment_id)
+        if (undone := _gives_back(deployment)) is not None:
+            raise UserError(
+                f"{deployment_id} is itself the way back from {undone}; `penstock rollback {undone}` goes that way again, "
+                f"and `penstock redeploy {undone}` brings its revision back"
+            )
         if not deployment.status.is_terminal:
             self._store.request_stop(deployment_id, self._clock(), rollback=True)
             return None
@@ -227,6 +232,13 @@ class Service:
                 raise DeploymentGroupDoesNotExist(
                     f"{manifest.file} has no deployment group {name}; it has {', '.join(known)}"
                 )
+
+
+def _gives_back(deployment: Deployment) -> str | None:
+    """The deployment whose traffic it moves back. What was before has never been whole, and has not stood its checks."""
+    if deployment.settings.platform == "Server" or deployment.rollback is None:
+        return None
+    return deployment.rollback.rollback_triggering_deployment_id
 
 
 def _can_be_restored(deployment: Deployment) -> bool:

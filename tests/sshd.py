@@ -80,8 +80,13 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def sshd(folder: Path, options: Sequence[str] = (), *, key_type: str = "ed25519") -> Iterator[Sshd]:
-    """A real sshd for the current user, by key only. *options*: more lines for its sshd_config; the first of a kind wins."""
+def sshd(
+    folder: Path, options: Sequence[str] = (), *, key_type: str = "ed25519", address: str = "127.0.0.1"
+) -> Iterator[Sshd]:
+    """A real sshd for the current user, by key only. *options*: more lines for its sshd_config; the first of a kind wins.
+
+    *address*: another of loopback; `Sshd.host` is for the first.
+    """
     if not Path(SSHD).exists():
         raise RuntimeError(f"{SSHD} is missing; install the Debian package openssh-server")
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +103,7 @@ def sshd(folder: Path, options: Sequence[str] = (), *, key_type: str = "ed25519"
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own privilege separation wants it
-    with inetd(configuration, folder / "sshd.log") as (port, children):
+    with inetd(configuration, folder / "sshd.log", address) as (port, children):
         server = Sshd(
             folder=folder,
             port=port,
@@ -111,7 +116,7 @@ def sshd(folder: Path, options: Sequence[str] = (), *, key_type: str = "ed25519"
             children=children,
         )
         public = " ".join(keys["host"].with_suffix(".pub").read_text().split()[:2])
-        server.known_hosts.write_text(f"[127.0.0.1]:{port} {public}\n")
+        server.known_hosts.write_text(f"[{address}]:{port} {public}\n")
         yield server
 
 
@@ -125,7 +130,9 @@ def new_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
 
 
 @contextlib.contextmanager
-def inetd(configuration: Path, log: Path) -> Iterator[tuple[int, list[subprocess.Popen[bytes]]]]:
+def inetd(
+    configuration: Path, log: Path, address: str = "127.0.0.1"
+) -> Iterator[tuple[int, list[subprocess.Popen[bytes]]]]:
     """Listen ourselves and hand each connection to an sshd of its own: so the kernel can choose the port.
 
     Gives that port, and those that were started so far, which are ended at the end.
@@ -142,7 +149,7 @@ def inetd(configuration: Path, log: Path) -> Iterator[tuple[int, list[subprocess
                 command = [SSHD, "-i", "-f", str(configuration), "-E", str(log)]
                 children.append(subprocess.Popen(command, stdin=connection, stdout=connection, stderr=connection))
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((address, 0)) as listener:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         try:

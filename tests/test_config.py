@@ -10,7 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner import config, schema
-from runner.config import Config, Credentials, NotifierConfig, RepositoryConfig, Tls, check, load, secret
+from runner.config import (
+    Config,
+    Credentials,
+    InstancesConfig,
+    NotifierConfig,
+    RepositoryConfig,
+    Tls,
+    check,
+    load,
+    secret,
+)
 from runner.errors import InvalidFiles, UserError
 from runner.model.aws import AwsSettings
 from runner.model.executor import ExecutorSettings
@@ -421,6 +431,49 @@ def test_a_load_balancer_is_read_and_its_mistakes_are_named(write, tmp_path):
     assert (edge.drain_timeout.seconds, edge.on_drain_timeout, edge.up_timeout.seconds) == (5, "continue", 60)
     wrong = messages(write('[load_balancers.edge]\ntype = "haproxy"\naddress = "nowhere"\n'))
     assert wrong and "the path of a socket" in wrong[0]
+
+
+def test_how_instances_are_reached_is_read_and_its_mistakes_are_named(write, tmp_path):
+    told = load(
+        write(
+            """[instances]
+address = "public_dns"
+user = "ec2-user"
+identity_file = "keys/fleet"
+folder = "/mnt"
+linger = "0s"
+drain_timeout = "2m"
+environment = {A = "b"}
+[hosts.web-1]
+folder = "h"
+instance = "i-0123456789abcdef0"
+"""
+        ),
+        {},
+    )
+    assert told.instances == InstancesConfig(
+        address="public_dns",
+        folder="/mnt",
+        ssh=Ssh(user="ec2-user", identity_files=(str(tmp_path / "keys/fleet"),), linger=dt.timedelta(0)),
+        environment={"A": "b"},
+        drain_timeout=dt.timedelta(minutes=2),
+    )
+    assert told.hosts[0].instance == "i-0123456789abcdef0"
+    assert load(write(""), {}).instances == InstancesConfig()
+    assert load(write('[instances]\ntransport = "agent"\n'), {}).instances.transport == "agent"
+    assert messages(write('[instances]\ntransport = "local"\nfolder = "mnt"\naddress = "10.0.0.1"\n')) == [
+        '2 instances.transport: expected ssh or agent, not "local"',
+        '3 instances.folder: expected an absolute path on the instance, without line breaks and backslashes, not "mnt"',
+        '4 instances.address: expected private_ip, public_ip, private_dns or public_dns, not "10.0.0.1"',
+    ]
+    assert messages(write('[instances]\ntransport = "agent"\nuser = "ada"\n')) == [
+        '3 instances.user: is for transport = "ssh"; instances have another'
+    ]
+    twice = "".join(f'[hosts.{name}]\nfolder = "h"\ninstance = "i-01234567"\n' for name in ("a", "b"))
+    assert messages(write(twice)) == ["6 hosts.b.instance: i-01234567 is host a already"]
+    assert messages(write('[hosts.a]\nfolder = "h"\ninstance = "web"\n')) == [
+        '3 hosts.a.instance: expected the ID of an instance, such as i-0123456789abcdef0, not "web"'
+    ]
 
 
 def test_a_login_to_a_registry_is_read_and_its_mistakes_are_named(write, tmp_path):

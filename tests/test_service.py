@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from store_cases import EVENTS, World, group, manifest, revision
 
+from runner.config import InstancesConfig
 from runner.errors import (
     ApplicationAlreadyExists,
     ApplicationDoesNotExist,
@@ -16,10 +17,12 @@ from runner.errors import (
     UserError,
 )
 from runner.model.deployment import DeploymentStatus, Options
-from runner.model.manifest import After
+from runner.model.ec2 import Ec2Targets
+from runner.model.manifest import After, GroupSettings
 from runner.model.target import Host
+from runner.model.traffic import LoadBalancing
 from runner.model.work import Wish
-from runner.service import Service
+from runner.service import Forecast, Service
 
 HOSTS = tuple(
     Host(name=f"{stage}-{number}", folder="/h", tags={"stage": stage})
@@ -73,6 +76,25 @@ def test_a_forecast_has_hosts_in_deployment_order(world: World, service: Service
     assert [host.target for host in production.hosts] == ["production-2", "production-1"]
     assert production.current == revision("1")
     assert production.plan.window == 2
+
+
+def test_a_forecast_looks_up_instances_and_counts_what_their_balancers_may_take(world: World) -> None:
+    def instances(settings: GroupSettings) -> list[Host]:
+        assert settings.ec2.auto_scaling_groups == ("web",)
+        return [Host(name="i-1", instance="i-1"), Host(name="i-2", instance="i-2")]
+
+    limits = InstancesConfig(drain_timeout=dt.timedelta(minutes=2), up_timeout=dt.timedelta(minutes=3))
+    service = Service(world.store, lambda: HOSTS, lambda: world.now, (), instances, limits)
+    live = group(
+        "staging",
+        ec2=Ec2Targets(auto_scaling_groups=("web",)),
+        load_balancer=LoadBalancing(target_groups=("web",)),
+    )
+    (forecast,) = service.forecast(manifest(live), revision("1"))
+    assert isinstance(forecast, Forecast)
+    assert {each.target for each in forecast.hosts} == {"staging-1", "staging-2", "i-1", "i-2"}
+    assert forecast.traffic_wait == dt.timedelta(minutes=5)
+    assert "BlockTraffic" in forecast.events
 
 
 def test_a_forecast_finds_groups_without_hosts(service: Service) -> None:

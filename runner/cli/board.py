@@ -15,6 +15,9 @@ WAITS = {
 }
 
 _LONG_COMMIT = re.compile(r"@sha(?:1|256):([0-9a-f]{10})[0-9a-f]+$")
+_PIN = re.compile(r"\?(?:versionId|eTag)=[^?]*$")  # of an object in S3
+_DIGITS = re.compile(r"([0-9a-f]{10})[0-9a-f]{30,54}")  # a commit ID within its key
+_BEFORE = "what served before"  # what a rollback of a function or a service brings back, whatever its revision was
 
 
 @dataclass(slots=True)
@@ -99,6 +102,8 @@ def _deployment(rollout: Rollout, happened: str, entry: Entry) -> None:
         rollout.revision = short_revision(details.get("revision", ""))
         rollout.creator = details.get("creator", "user")
         rollout.rolls_back, rollout.created_at = details.get("rolls_back"), entry.at
+        if rollout.rolls_back and details.get("platform") in NOUNS:
+            rollout.revision = _BEFORE
     elif happened == "waiting":
         rollout.waiting, rollout.until = details.get("reason"), until_of(entry)
     elif happened == "queued":
@@ -144,7 +149,9 @@ def why(entry: Entry) -> str:
 
 
 def short_revision(label: str) -> str:
-    """`shop@sha1:<40 digits>` as `shop@<10 digits>`; anything else as it is."""
+    """`shop@sha1:<40 digits>` as `shop@<10 digits>`, an object in S3 without its pin; anything else as it is."""
+    if label.startswith("s3://"):
+        return _DIGITS.sub(r"\1", _PIN.sub("", label))
     return _LONG_COMMIT.sub(r"@\1", label)
 
 

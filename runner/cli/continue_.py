@@ -3,8 +3,9 @@
 import argparse
 
 DESCRIPTION = """\
-Ends the wait that a deployment is in: a `hold` of its rollout, or the `bake` of the group before it. The process that
-drives the state folder carries it out; where there is none, this command does, and ends with the deployment."""
+Ends the wait that a deployment is in: a `hold` of its rollout, the `bake` of the group before it, the wait before
+traffic moves, or the time for which the old version is kept. The process that drives the state folder carries it out;
+where there is none, this command does, and ends with the deployment."""
 EXAMPLE = """\
 penstock continue d-1A2B3C4D5"""
 

@@ -1,12 +1,13 @@
 """One deployment, told to an engineer at 3 a.m.: what happened, where, in which script, and what to do now."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from runner.cli.screen import line, status, table
+from runner.cli.target_table import show_targets
 from runner.cli.traffic import traffic
 from runner.cli.words import between, moment, one_line, printable, span
 from runner.model.deployment import Deployment, DeploymentStatus
@@ -16,19 +17,16 @@ from runner.service import Description
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CREATORS = {"user": "by hand", "codeDeployRollback": "as a rollback", "CodeDeploy": "by the watcher"}
-_SIGNS = {
-    EventStatus.SUCCEEDED: "ok",
-    EventStatus.FAILED: "FAILED",
-    EventStatus.IN_PROGRESS: "running",
-    EventStatus.SKIPPED: "-",
-    EventStatus.PENDING: ".",
+_CREATORS = {
+    "user": "by hand",
+    "codeDeployRollback": "as a rollback",
+    "CodeDeploy": "by the watcher",
+    "autoscaling": "for an instance that Auto Scaling launched",
+    "CodeDeployAutoUpdate": "for hosts that were launched meanwhile",
 }
-
 
 RUNNING_SHOWN = 5  # targets whose output is shown while they run
 LINES_SHOWN = 5
-_GAP = 2  # columns, between those of a table
 
 
 def show(
@@ -48,7 +46,7 @@ def show(
     _outcome(out, deployment, rollback)
     if described.targets:
         out.print()
-        _targets(out, described.targets, now)
+        show_targets(out, described.targets, now)
     for target, event in _running(described)[:RUNNING_SHOWN]:
         _in_flight(out, target, event, said(target.id), now)
         if target.id in awaited:
@@ -66,12 +64,12 @@ def show(
 def _header(out: "Console", described: Description) -> None:
     deployment = described.deployment
     line(out, Text(deployment.id, style="bold"), f" {deployment.place} ", status(deployment.status))
-    before = f" (before: {deployment.previous_revision.short})" if deployment.previous_revision else ""
+    then = ", when it ended" if deployment.status.is_terminal else ""
     rows = [
-        ("revision", deployment.revision.label + before),
+        ("revision", deployment.revision.label + _before(deployment)),
         ("rollout", deployment.settings.rollout.name),
         *([("traffic", str(balancing))] if (balancing := deployment.settings.load_balancer) else []),
-        *(("traffic", traffic(target.state)) for target in described.targets if target.state),
+        *(("traffic", traffic(target.state) + then) for target in described.targets if target.state),
         ("created", f"{moment(deployment.created_at)} {_CREATORS[deployment.creator]}"),
         ("started", moment(deployment.started_at)),
         ("ended", f"{moment(deployment.completed_at)} {_took(deployment)}"),
@@ -79,6 +77,14 @@ def _header(out: "Console", described: Description) -> None:
     if deployment.options.description:
         rows.append(("why", one_line(deployment.options.description)))
     table(out, ("", ""), rows, indent=2)
+
+
+def _before(deployment: Deployment) -> str:
+    """What the group had; not where a function or a service is given back to what served."""
+    before = deployment.previous_revision
+    if before is None or (before == deployment.revision and deployment.settings.platform != "Server"):
+        return ""
+    return f" (before: {before.short})"
 
 
 def _took(deployment: Deployment) -> str:
@@ -102,49 +108,24 @@ def _outcome(out: "Console", deployment: Deployment, rollback: Deployment | None
         line(out, "a stop was requested: events in flight end, nothing more is started")
     info = deployment.rollback
     if rollback is not None:
-        line(out, f"rolled back by {rollback.id} to {rollback.revision.short}: ", status(rollback.status))
+        line(out, f"rolled back by {rollback.id}{_back_to(rollback)}: ", status(rollback.status))
     elif info and info.rollback_triggering_deployment_id:
-        line(out, f"rolls back {info.rollback_triggering_deployment_id}")
+        line(out, f"rolls back {info.rollback_triggering_deployment_id}{_back_to(deployment)}")
     elif info and info.rollback_message:
         line(out, info.rollback_message)
     elif deployment.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED) and deployment.started_at:
-        line(out, f"not rolled back: {_left(deployment)}")
+        line(out, f"not rolled back by itself: {_left(deployment)}")
+
+
+def _back_to(rollback: Deployment) -> str:
+    """A function or a service gets back what it had before, whoever had put that there; nothing is deployed."""
+    return f" to {rollback.revision.short}" if rollback.settings.platform == "Server" else " to what served before"
 
 
 def _left(deployment: Deployment) -> str:
     if deployment.settings.platform == "Server":
-        return "hosts that were reached keep what they have now"
-    return "the traffic stays as it is now"
-
-
-def _targets(out: "Console", targets: tuple[Target, ...], now: dt.datetime) -> None:
-    head: tuple[str, ...] = ("TARGET", "STATUS", *(event.name for event in targets[0].lifecycle_events))
-    rows: list[tuple[str | Text, ...]] = [
-        (target.id, status(target.status), *(_cell(event, now, target) for event in target.lifecycle_events))
-        for target in targets
-    ]
-    if _width([head, *rows]) > out.width:  # as with the thirteen events behind a load balancer
-        head, rows = ("TARGET", "STATUS", "EVENTS", "LAST EVENT"), [_in_short(target, now) for target in targets]
-    table(out, head, rows)
-
-
-def _width(rows: Sequence[Sequence[str | Text]]) -> int:
-    return sum(max(map(len, column)) + _GAP for column in zip(*rows, strict=True))
-
-
-def _in_short(target: Target, now: dt.datetime) -> tuple[str | Text, ...]:
-    events = target.lifecycle_events
-    begun = [event for event in events if event.started_at]
-    last = Text.assemble(begun[-1].name, " ", _cell(begun[-1], now, target)) if begun else Text("-")
-    done = sum(event.ended_at is not None for event in begun)
-    return target.id, status(target.status), f"{done} of {len(events)}", last
-
-
-def _cell(event: LifecycleEvent, now: dt.datetime, target: Target) -> Text:
-    style = "bold red" if event.status is EventStatus.FAILED else ""
-    took = f" {span((event.ended_at or now) - event.started_at)}" if event.started_at else ""
-    again = f" ({event.attempt} moves)" if event.attempt > 1 and target.state else ""
-    return Text(f"{_SIGNS[event.status]}{took}{again}", style=style)
+        return "hosts that were reached kept what they had then"
+    return "the traffic stayed as it was then"
 
 
 def _running(described: Description) -> list[tuple[Target, LifecycleEvent]]:
@@ -191,7 +172,7 @@ def next_steps(described: Description, rollback: Deployment | None) -> Iterator[
         yield "penstock sync", "carry it on, where no `penstock serve` does"
         return
     if failed:
-        yield f"penstock logs {deployment.id} --target {failed}", "all that its scripts printed"
+        yield _logs(deployment, failed)
     if rollback is not None:
         yield f"penstock show {rollback.id}", f"the rollback, {rollback.status}"
     if deployment.status is DeploymentStatus.SUCCEEDED:
@@ -209,9 +190,16 @@ def next_steps(described: Description, rollback: Deployment | None) -> Iterator[
         )
 
 
+def _logs(deployment: Deployment, target: str) -> tuple[str, str]:
+    if deployment.settings.platform == "Server":
+        return f"penstock logs {deployment.id} --target {target}", "all that its scripts printed"
+    return f"penstock logs {deployment.id}", "all that was done, and what hooks printed"
+
+
 def _of_traffic(deployment: Deployment, rollback: Deployment | None) -> Iterator[tuple[str, str]]:
-    """A deployment begins only where the traffic is undivided, so the way back comes first."""
-    first = rollback is None and deployment.started_at is not None
+    """A deployment begins only where the traffic is undivided, so the way back comes first, unless it has been gone."""
+    gone = rollback is not None and rollback.status not in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED)
+    first = deployment.started_at is not None and not gone
     if first:
         yield f"penstock rollback {deployment.id}", "give the traffic back to what served before"
     yield f"penstock redeploy {deployment.id}", f"{'then ' if first else ''}try the same revision again"

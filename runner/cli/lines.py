@@ -83,7 +83,7 @@ def _said(rollout: Rollout, entry: Entry) -> str:
             wait = entry.kind.partition(" ")[0]
             return _ENDED[wait] + (" on request" if details.get("continued_on_request") else "")
         case "traffic shifted":
-            return f"has {details.get('weight')} % of the traffic on the new version"
+            return _shifted(rollout, details.get("weight"))
         case "stop requested":
             wishes: dict[bool | None, str] = {True: ", with rollback", False: ", without rollback"}
             return "stop requested" + wishes.get(details.get("rollback"), "")
@@ -105,6 +105,12 @@ def _ended(entry: Entry) -> str:
     message, code = entry.details.get("message"), entry.details.get("code")
     ended = entry.kind.removeprefix("deployment ")
     return f"{ended}: {message} ({code})" if message else ended
+
+
+def _shifted(rollout: Rollout, weight: int | None) -> str:
+    if rollout.rolls_back:
+        return "has given all of the traffic back"
+    return f"has {weight} % of the traffic on the new version"
 
 
 def _until(entry: Entry) -> str:

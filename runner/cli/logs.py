@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from runner.wiring import Runner
 
 DESCRIPTION = """\
-Prints what the scripts of a deployment wrote on each target, target by target in deployment order."""
+Prints what the scripts of a deployment wrote on each target, target by target in deployment order; of a function or a
+service, what was done in AWS, what was waited for, and the end of its hooks' logs."""
 EXAMPLE = """\
 penstock logs d-1A2B3C4D5 --target web-3
 penstock --output json logs d-1A2B3C4D5"""

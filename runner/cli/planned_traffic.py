@@ -102,7 +102,8 @@ def _target(spec: TargetSpec) -> str:
 
 def _moves(each: TrafficOutline) -> str:
     if each.settings.platform == "Lambda":
-        return f"the traffic of an alias of function {each.target}"
+        function = each.settings.function
+        return f"the traffic of {f'alias {function.alias}' if function else 'an alias'} of function {each.target}"
     return f"the traffic of service {each.target}"
 
 

@@ -5,7 +5,7 @@ import argparse
 DESCRIPTION = """\
 Shows what a deployment deployed, for whom and when; every target with its lifecycle events; for each that failed the
 script, its message and the end of its output; the rollback and its state; and the commands that lead on from here. A
-terminal that is too narrow for all events gets the last one of each target."""
+terminal that is too narrow for all events gets the last one of each target, or one event a line."""
 EXAMPLE = """\
 penstock show d-1A2B3C4D5
 penstock show d-1A2B --follow

@@ -60,7 +60,7 @@ def _row(group: "GroupState") -> tuple[str, ...]:
 
 
 def _now(group: "GroupState") -> str:
-    """What is under way, or else how the last deployment ended when that was not well."""
+    """What is under way, or else how the last deployment ended when not all is as somebody wanted it."""
     if group.active:
         waits = f", waits for {group.active.waiting_for}" if group.active.waiting_for else ""
         counts = group.active.overview
@@ -72,6 +72,8 @@ def _now(group: "GroupState") -> str:
         return f"{newest.id} {newest.revision.short} waits for {newest.waiting_for or 'its turn'}"
     if group.last and group.last.status in ("Failed", "Stopped"):
         return f"{group.last.id} {group.last.status}: {group.last.error.message if group.last.error else ''}"
+    if group.last and group.last.rollback and (undone := group.last.rollback.rollback_triggering_deployment_id):
+        return f"{group.last.id} has rolled back {undone}"
     return "-"
 
 

@@ -23,9 +23,9 @@ SUMMARIES = {
     "doctor": "what deployments would miss in AWS: things, and permissions",
     "agent": "the agent of hosts that ask for work: make its one file, or run it here",
     "keys": "access keys for the wire API, and tokens for agents",
-    "logs": "what the scripts of a deployment have printed",
+    "logs": "what the scripts of a deployment have printed, or what was done in AWS",
     "stop": "stop a deployment",
-    "continue": "end the hold or bake that a deployment is in",
+    "continue": "end the wait that a deployment is in",
     "rollback": "bring a group back to what it had before a deployment",
     "redeploy": "deploy again what a group last had successfully, or a deployment's revision",
 }

@@ -63,10 +63,11 @@ class Outcome(Value, frozen=True, kw_only=True):
 
 
 class FleetTask(Value, frozen=True, kw_only=True):
-    """Do *event* with whole fleets of a blue/green deployment on servers: Provision (make the replacement) or Terminate
-    (end the original). (deployment, event) is the idempotency key.
+    """Do *event* with whole fleets of a blue/green deployment on servers: Provision (make the replacement), Attach (what it
+    launches from now on gets traffic) or Terminate (end the original). (deployment, event) is the idempotency key.
 
     *original*: what it is by; *hosts*: what it was when the deployment began. *replacement*: what is or will be there.
+    *restoring*: the original gets back what it had.
     """
 
     deployment_id: str
@@ -77,3 +78,4 @@ class FleetTask(Value, frozen=True, kw_only=True):
     original: Fleet
     replacement: Fleet
     hosts: tuple[Host, ...]
+    restoring: bool = False

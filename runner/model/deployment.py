@@ -12,7 +12,12 @@ from runner.model.program import WaitKind
 from runner.model.revision import Revision
 from runner.model.value import Value
 
-Creator: TypeAlias = Literal["user", "codeDeployRollback", "CodeDeploy"]  # CodeDeploy: the watcher saw a change
+# CodeDeploy: the watcher saw a change. autoscaling: an instance was launched. CodeDeployAutoUpdate: what was launched
+# while the group got another revision gets that.
+Creator: TypeAlias = Literal["user", "codeDeployRollback", "CodeDeploy", "autoscaling", "CodeDeployAutoUpdate"]
+
+BESIDE: tuple[Creator, ...] = ("autoscaling",)
+"""Who creates deployments that run beside the active one of their group: each to one instance that Auto Scaling holds."""
 
 
 class DeploymentStatus(StrEnum):

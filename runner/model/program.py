@@ -56,7 +56,7 @@ class Program(Value, frozen=True, kw_only=True):
 
     @property
     def events(self) -> tuple[str, ...]:
-        """Its blocks in order; several acts in a row may be one. Event numbers of its deployment count in this tuple."""
+        """Its blocks in order; all moves of traffic are one. Event numbers of its deployment count in this tuple."""
         return tuple(dict.fromkeys(step.event for step in self.steps if isinstance(step, Act)))
 
     @property

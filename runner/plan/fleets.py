@@ -18,7 +18,7 @@ from runner.model.value import Value
 from runner.plan.batches import Batch, RolloutPlan, compile_rollout
 from runner.plan.lifecycle import BlueGreenPipeline
 
-PROVISION, TERMINATE = "Provision", "Terminate"  # acts on a fleet as a whole
+PROVISION, ATTACH, TERMINATE = "Provision", "Attach", "Terminate"  # acts on a fleet as a whole
 
 # How long its events may take, beside its waits and holds. Source: CodeDeploy user guide, "Deployments limits": 109 hours,
 # of which 48 are the longest wait for somebody and 48 the longest until the original ends.
@@ -84,12 +84,13 @@ def compile_fleets(
 ) -> FleetProgram:
     """The program of one deployment to a group that has `green`. *has_original*: there is something to replace."""
     name = settings.rollout.name
+    attach = [Act(event=ATTACH)] if settings.green and settings.green.copy else []
     if restoring:
         steps: list[FleetStep] = [
             Stage(label="Blue", events=pipeline.allow, together=True),
             Stage(label="Green", events=pipeline.block, together=True),
         ]
-        return FleetProgram(configuration=name, steps=tuple(steps), serving=len(steps), restoring=True)
+        return FleetProgram(configuration=name, steps=(*steps, *attach), serving=len(steps), restoring=True)
     waits = settings.blue_green
     steps = [
         *([Act(event=PROVISION)] if settings.green and settings.green.copy else []),
@@ -99,7 +100,7 @@ def compile_fleets(
         Stage(label="Blue", events=pipeline.block, together=True),
     ]
     end = _end_of_the_original(waits) if has_original else ()
-    return FleetProgram(configuration=name, steps=(*steps, *end), serving=len(steps))
+    return FleetProgram(configuration=name, steps=(*steps, *attach, *end), serving=len(steps))
 
 
 def _end_of_the_original(waits: BlueGreen) -> Iterator[FleetStep]:

@@ -26,6 +26,12 @@ def after_deployment(
     return [_after(status, before.get(name, InstanceHealth(target=name)), targets.get(name), moved) for name in names]
 
 
+def outdated(health: InstanceHealth) -> InstanceHealth:
+    """*health* of a host whose revision the group no longer has."""
+    old = RevisionHealth.OLD if health.revision is RevisionHealth.CURRENT else health.revision
+    return InstanceHealth(target=health.target, healthy=health.healthy, revision=old)
+
+
 def _after(
     status: DeploymentStatus, before: InstanceHealth, outcome: TargetStatus | None, moved: bool
 ) -> InstanceHealth:

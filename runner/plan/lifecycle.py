@@ -1,6 +1,7 @@
 """The lifecycle events of a deployment, read from the shipped `pipelines/`."""
 
 from functools import cache
+from itertools import dropwhile
 from typing import Any
 
 from runner import resources, yaml
@@ -19,9 +20,11 @@ class Pipeline(Value, frozen=True, kw_only=True):
         """The events of a deployment with these settings; event numbers count in this tuple, and in no other.
 
         *settings*: the deployment's own snapshot, which never changes. Without a load balancer there are no traffic
-        events; they are not skipped either. Source: CodeDeploy user guide, "Lifecycle event hook availability".
+        events; they are not skipped either. An instance that is launched has no traffic yet that could be blocked.
+        Source: CodeDeploy user guide, "Lifecycle event hook availability".
         """
-        return self.behind(settings.load_balancer)
+        events = self.behind(settings.load_balancer)
+        return tuple(dropwhile(self.traffic.__contains__, events)) if settings.ec2.launching else events
 
     def behind(self, load_balancer: LoadBalancing | None) -> tuple[str, ...]:
         """As `of`, for whoever knows no more than that."""

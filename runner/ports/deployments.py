@@ -54,6 +54,8 @@ class DeploymentStore(Protocol):
         """Those that the deployment has, in the order of *names*, each once."""
         ...
 
-    def target_page(self, deployment_id: str, statuses: Sequence[str], after: int | None, limit: int) -> Page:
-        """Names of the targets in one of *statuses*, in any where none is named."""
+    def target_page(
+        self, deployment_id: str, statuses: Sequence[str], after: int | None, limit: int, labels: Sequence[str] = ()
+    ) -> Page:
+        """Names of the targets in one of *statuses* and with one of *labels*; with any where none is named."""
         ...

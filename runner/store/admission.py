@@ -4,7 +4,7 @@ import datetime as dt
 
 import sqlalchemy as sa
 
-from runner.model.deployment import ACTIVE, DeploymentStatus
+from runner.model.deployment import ACTIVE, BESIDE, DeploymentStatus
 from runner.model.manifest import GroupSettings
 from runner.model.value import from_json, to_json
 from runner.plan.admission import Predecessor, Waiting, admit
@@ -46,7 +46,8 @@ def admit_next(tx: sa.Connection, ledger: Ledger, group_id: str, now: dt.datetim
 
 def _active(tx: sa.Connection, group_id: str) -> str | None:
     c = t.deployments.c
-    return tx.execute(sa.select(c.id).where(c.group_id == group_id, c.status.in_(ACTIVE))).scalar_one_or_none()
+    active = (c.group_id == group_id) & c.status.in_(ACTIVE) & c.creator.not_in(BESIDE)
+    return tx.execute(sa.select(c.id).where(active)).scalar_one_or_none()
 
 
 def _keep_waiting(tx: sa.Connection, ledger: Ledger, waits: str, reason: str, until: dt.datetime | None) -> None:

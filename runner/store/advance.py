@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from runner.errors import HealthConstraintsInvalid, NoInstances
-from runner.model.deployment import UNDER_WAY, Deployment, DeploymentStatus, ErrorInformation, Options
+from runner.model.deployment import BESIDE, UNDER_WAY, Deployment, DeploymentStatus, ErrorInformation, Options
 from runner.model.manifest import GroupSettings
 from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
 from runner.model.value import from_json, to_json
@@ -185,11 +185,12 @@ class _Reconciler:
             pinned=to_json(prepared.pinned) if prepared.pinned else row.pinned,
             dirty=True,
         )
-        self.tx.execute(
-            t.groups.update()
-            .where(t.groups.c.id == row.group_id)
-            .values(target_revision=row.revision, last_attempted=row.id)
-        )
+        if row.creator not in BESIDE:
+            self.tx.execute(
+                t.groups.update()
+                .where(t.groups.c.id == row.group_id)
+                .values(target_revision=row.revision, last_attempted=row.id)
+            )
         self.ledger.note(row.id, "deployment started", configuration=plan.configuration, targets=plan.total)
         post_about_deployment(self.tx, deployment, "DeploymentStart", self.now)
 

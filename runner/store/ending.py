@@ -4,13 +4,13 @@ import datetime as dt
 
 import sqlalchemy as sa
 
-from runner.model.deployment import Creator, Deployment, DeploymentStatus, ErrorInformation, Options, RollbackInfo
+from runner.model.deployment import BESIDE, Creator, Deployment, DeploymentStatus, ErrorInformation, Options, RollbackInfo
 from runner.model.manifest import TriggerEvent
 from runner.model.revision import Revision
 from runner.model.target import TargetStatus
 from runner.model.value import from_json, to_json
 from runner.plan.fleets import FleetProgram
-from runner.plan.health import after_deployment
+from runner.plan.health import after_deployment, outdated
 from runner.store import creating, reading, rerouting
 from runner.store import tables as t
 from runner.store.ledger import Ledger
@@ -62,7 +62,7 @@ def end_deployment(
     elif ended.started_at is not None and ended.settings.platform == "Server":
         _update_health(tx, ended, outcome)
     touched = any(status is not TargetStatus.SKIPPED for status in outcome.values())
-    if status is DeploymentStatus.SUCCEEDED:
+    if status is DeploymentStatus.SUCCEEDED and ended.creator not in BESIDE:
         _note_success(tx, ended)
     stop_rollback = tx.execute(sa.select(d.c.stop_rollback).where(d.c.id == deployment_id)).scalar_one()
     if touched and _wants_rollback(ended, stop_rollback):
@@ -85,7 +85,10 @@ def _update_health(tx: sa.Connection, ended: Deployment, outcome: dict[str, Targ
     tx.execute(h.delete().where(h.c.group_id == ended.group_id))
     good = last_successful(tx, ended.group_id) if ended.status is DeploymentStatus.SUCCEEDED else None
     moved = good is None or good.exact != ended.exact
-    if new := after_deployment(ended.status, known, outcome, moved=moved):
+    new = after_deployment(ended.status, known, outcome, moved=moved and ended.creator not in BESIDE)
+    if moved and ended.creator in BESIDE:  # the group has got another revision while the instance was launched
+        new = [outdated(health) if health.target in outcome else health for health in new]
+    if new:
         tx.execute(
             h.insert(),
             [
@@ -117,11 +120,12 @@ def _update_health_of_fleets(tx: sa.Connection, ended: Deployment, outcome: dict
 
 
 def _note_success(tx: sa.Connection, ended: Deployment) -> None:
-    """The group has the deployment's revision; but for one that gave back what was there before anything succeeded."""
-    undoes = ended.rollback is not None and ended.rollback.rollback_triggering_deployment_id is not None
-    if undoes and last_successful(tx, ended.group_id) is None:
-        return
-    tx.execute(t.groups.update().where(t.groups.c.id == ended.group_id).values(last_successful=ended.id))
+    """The group has the deployment's revision; or none of ours, where the first one that it ever had was undone."""
+    undone = ended.rollback and ended.rollback.rollback_triggering_deployment_id
+    d, g = t.deployments.c, t.groups
+    had_one = undone is None or reading.deployments(tx, d.id == undone)[0].previous_revision is not None
+    of_group = g.update().where(g.c.id == ended.group_id)
+    tx.execute(of_group.values(last_successful=ended.id if had_one else None))
 
 
 def _wants_rollback(ended: Deployment, stop_rollback: bool | None) -> bool:
@@ -207,6 +211,21 @@ def last_successful(tx: sa.Connection, group_id: str) -> Deployment | None:
     query = sa.select(t.groups.c.last_successful).where(t.groups.c.id == group_id)
     found = tx.execute(query).scalar_one_or_none()
     return reading.deployments(tx, t.deployments.c.id == found)[0] if found else None
+
+
+def replaced_by(tx: sa.Connection, deployment: Deployment) -> Deployment | None:
+    """The deployment whose revision the group had when *deployment* began, which has ended."""
+    if deployment.previous_revision is None:
+        return None
+    d = t.deployments.c
+    query = sa.select(d.id).where(
+        d.group_id == deployment.group_id,
+        d.status == DeploymentStatus.SUCCEEDED,
+        d.revision == to_json(deployment.previous_revision),
+        d.completed_at <= deployment.started_at,
+    )
+    found = tx.execute(query.order_by(d.completed_at.desc(), d.number.desc()).limit(1)).scalar_one_or_none()
+    return reading.deployments(tx, d.id == found)[0] if found else None
 
 
 def last_successful_revision(tx: sa.Connection, group_id: str) -> Revision | None:

@@ -260,7 +260,8 @@ def in_flight(tx: sa.Connection) -> list[RunFleet]:
 
 
 def _action(tx: sa.Connection, row: Any, step: int) -> RunFleet:
-    act, c = from_json(row.plan, FleetProgram).steps[step], t.targets.c
+    program, c = from_json(row.plan, FleetProgram), t.targets.c
+    act = program.steps[step]
     assert isinstance(act, Act)
     stock = from_json(row.prepared, FleetStock)
     blue = tx.execute(sa.select(c.host).where(c.deployment_id == row.id, c.label == "Blue").order_by(c.position))
@@ -273,5 +274,6 @@ def _action(tx: sa.Connection, row: Any, step: int) -> RunFleet:
         original=stock.original,
         replacement=stock.replacement,
         hosts=tuple(from_json(host, Host) for host in blue.scalars()),
+        restoring=program.restoring,
     )
     return RunFleet(deployment_id=row.id, event=step, task=task)

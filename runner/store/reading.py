@@ -128,6 +128,8 @@ def targets(tx: sa.Connection, deployment_id: str, events: Sequence[str], *names
     for row in tx.execute(sa.select(t.lifecycle_events).where(*only)):
         happened.setdefault(row.target, {})[row.event] = _lifecycle_event(row)
     own = _events_of_fleets(tx, deployment_id) if any(row.label for row in rows) else {}
+    serves = any(row.state and row.status == TargetStatus.SUCCEEDED for row in rows)  # what follows cleans up
+    cleans_up = serves and not _has_ended(tx, deployment_id)
     return [
         Target(
             id=row.target,
@@ -135,12 +137,21 @@ def targets(tx: sa.Connection, deployment_id: str, events: Sequence[str], *names
             updated_at=row.updated_at,
             state=state_of(row.state) if row.state else None,
             lifecycle_events=tuple(
-                _all_events(own.get(row.label, events), happened.get(row.target, {}), TargetStatus(row.status))
+                _all_events(
+                    own.get(row.label, events),
+                    happened.get(row.target, {}),
+                    is_over=TargetStatus(row.status).is_terminal and not cleans_up,
+                )
             ),
             label=row.label,
         )
         for row in rows
     ]
+
+
+def _has_ended(tx: sa.Connection, deployment_id: str) -> bool:
+    d = t.deployments.c
+    return DeploymentStatus(tx.execute(sa.select(d.status).where(d.id == deployment_id)).scalar_one()).is_terminal
 
 
 def _events_of_fleets(tx: sa.Connection, deployment_id: str) -> dict[str, tuple[str, ...]]:
@@ -161,10 +172,10 @@ def _lifecycle_event(row: Any) -> LifecycleEvent:
 
 
 def _all_events(
-    names: Sequence[str], happened: Mapping[int, LifecycleEvent], status: TargetStatus
+    names: Sequence[str], happened: Mapping[int, LifecycleEvent], *, is_over: bool
 ) -> Iterable[LifecycleEvent]:
-    """What happened, and for the rest: Skipped once the target has ended, Pending before."""
-    rest = EventStatus.SKIPPED if status.is_terminal else EventStatus.PENDING
+    """What happened, and for the rest: Skipped once nothing more comes, Pending before."""
+    rest = EventStatus.SKIPPED if is_over else EventStatus.PENDING
     for index, name in enumerate(names):
         yield happened.get(index) or LifecycleEvent(name=name, status=rest)
 

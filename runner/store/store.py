@@ -19,7 +19,7 @@ from runner.errors import (
 )
 from runner.model.change import Change, SeenBy
 from runner.model.command import Job
-from runner.model.deployment import UNFINISHED, Creator, Deployment, DeploymentStatus, Options
+from runner.model.deployment import BESIDE, UNFINISHED, Creator, Deployment, DeploymentStatus, Options
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
 from runner.model.revision import Revision
@@ -35,15 +35,17 @@ from runner.store.advance import advance, prepare_action
 from runner.store.answers import Answers
 from runner.store.catalog import Catalog
 from runner.store.database import Database
-from runner.store.ending import last_successful, way_back
+from runner.store.ending import last_successful, replaced_by, way_back
 from runner.store.event_rows import run_event
 from runner.store.hooks import Hooks
 from runner.store.host_commands import HostCommands
 from runner.store.keys import Keys
+from runner.store.launches import Launches
 from runner.store.ledger import Ledger
 from runner.store.outbox import Outbox
 from runner.store.sealing import Seal
 from runner.store.stock import Stock, Stocked
+from runner.store.suspensions import Suspensions
 from runner.store.watched import WatchedDeployments
 from runner.store.wire import WireDeployments
 
@@ -64,6 +66,8 @@ class Store:
         self.host_commands = HostCommands(self._db)
         self.hooks = Hooks(self._db)
         self.watch = WatchedDeployments(self._db)
+        self.launches = Launches(self._db)
+        self.suspensions = Suspensions(self._db)
         self._pipeline = pipeline
         self._events: dict[str, tuple[str, ...]] = {}
 
@@ -274,8 +278,7 @@ class Store:
         """A new deployment that gives a function or a service the traffic back as it was before *ended*."""
         with self._db.write() as tx:
             ledger = Ledger(tx, now)
-            good = last_successful(tx, ended.group_id) or ended
-            good = ended if good.id == ended.id else good
+            good = replaced_by(tx, ended) or ended
             made = way_back(tx, ledger, ended, good, now, creator="user", status=DeploymentStatus.CREATED)
             ledger.write()
             return made
@@ -470,7 +473,7 @@ def _ended(status: DeploymentStatus) -> str:
 
 def _group_state(tx: sa.Connection, row: sa.Row[tuple[object, ...]]) -> GroupState:
     d = t.deployments.c
-    recent = reading.deployments(tx, d.group_id == row.id, d.status.in_(UNFINISHED))
+    recent = reading.deployments(tx, d.group_id == row.id, d.status.in_(UNFINISHED), d.creator.not_in(BESIDE))
     last = reading.deployments(tx, d.group_id == row.id, limit=1)
     good = last_successful(tx, row.id)
     return GroupState(

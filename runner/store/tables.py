@@ -165,13 +165,14 @@ deployments = Table(
         "status IN ('Created', 'Queued', 'InProgress', 'Ready', 'Succeeded', 'Failed', 'Stopped')",
         name="deployment_status",
     ),
-    # The one invariant of the house: a deployment group has at most one active deployment. PostgreSQL will want the same
+    # The one invariant of the house: a deployment group has at most one active deployment; but for those to instances that
+    # Auto Scaling launches, which no other deployment touches yet. PostgreSQL will want the same
     # condition as `postgresql_where`; naming it here already would load that dialect at every start.
     Index(
         "one_active_deployment_per_group",
         "group_id",
         unique=True,
-        sqlite_where=text("status IN ('Queued', 'InProgress', 'Ready')"),
+        sqlite_where=text("status IN ('Queued', 'InProgress', 'Ready') AND creator <> 'autoscaling'"),
     ),
     Index("deployments_of_group", "group_id", "number"),
     Index("deployments_dirty", "dirty", sqlite_where=text("dirty")),
@@ -409,4 +410,49 @@ hook_executions = Table(
     CheckConstraint("status IN ('InProgress', 'Succeeded', 'Failed', 'GivenUp')", name="hook_execution_status"),
     sqlite_with_rowid=False,
     comment="Lifecycle events that are Lambda functions of the user's; the first answer counts",
+)
+
+suspensions = Table(
+    "suspensions",
+    metadata,
+    Column("deployment_id", String(40), primary_key=True, comment="also of one that was deleted since"),
+    Column("auto_scaling_group", String(255), primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("processes", Text, nullable=False, comment="those that were not suspended by somebody else"),
+    Column("begun_at", Time, nullable=False, comment="recorded before they are suspended"),
+    Column("resumed_at", Time),
+    Index("suspensions_open", "deployment_id", sqlite_where=text("resumed_at IS NULL")),
+    sqlite_with_rowid=False,
+    comment="Processes of Auto Scaling groups that are suspended for a deployment",
+)
+
+launch_hooks = Table(
+    "launch_hooks",
+    metadata,
+    Column("group_id", ForeignKey("deployment_groups.id"), primary_key=True),
+    Column("place", String(1024), primary_key=True),
+    Column("auto_scaling_group", String(255), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    sqlite_with_rowid=False,
+    comment="Lifecycle hooks in Auto Scaling, recorded before they are installed and until they are removed",
+)
+
+launches = Table(
+    "launches",
+    metadata,
+    Column("group_id", ForeignKey("deployment_groups.id"), primary_key=True),
+    Column("instance", String(100), primary_key=True),
+    Column("place", String(1024), nullable=False),
+    Column("auto_scaling_group", String(255), nullable=False),
+    Column("name", String(255), nullable=False, comment="of the hook that holds it"),
+    Column("deployment_id", ForeignKey("deployments.id"), comment="NULL: nothing was there to deploy"),
+    Column("begun_at", Time, nullable=False),
+    Column("beaten_at", Time, nullable=False, comment="last heartbeat"),
+    Column("told_at", Time, comment="Auto Scaling knows the result, or waits no more"),
+    Column("settled_at", Time, comment="nothing is left to be done"),
+    Column("follow_up", String(20), comment="deployment that brought it up to date"),
+    Column("root", String(20), comment="deployment that the follow-up repeats"),
+    Index("launches_open", "begun_at", sqlite_where=text("settled_at IS NULL")),
+    sqlite_with_rowid=False,
+    comment="Instances that a launch hook holds or held; each is deployed to once",
 )

@@ -61,9 +61,8 @@ def begin(tx: sa.Connection, ledger: Ledger, row: Any, prepared: PreparedTraffic
         "dirty": True,
     }
     tx.execute(d.update().where(d.c.id == row.id).values(values))
-    if not restoring:
-        of_group = g.update().where(g.c.id == row.group_id)
-        tx.execute(of_group.values(target_revision=row.revision, last_attempted=row.id))
+    of_group = g.update().where(g.c.id == row.group_id)
+    tx.execute(of_group.values(target_revision=row.revision, last_attempted=row.id))
     ledger.note(
         row.id, "deployment started", configuration=program.configuration, targets=1, platform=settings.platform
     )
@@ -233,7 +232,12 @@ class Walker:
         same = (e.c.deployment_id == self._row.id) & (e.c.event == target["event"])
         known = self._tx.execute(sa.select(e.c.attempt, e.c.status).where(same)).first()
         target["attempt"] = known.attempt + 1 if known else 1
-        values = {"status": EventStatus.IN_PROGRESS, "attempt": target["attempt"], "ended_at": None, "diagnostics": None}
+        values = {
+            "status": EventStatus.IN_PROGRESS,
+            "attempt": target["attempt"],
+            "ended_at": None,
+            "diagnostics": None,
+        }
         if known:
             self._tx.execute(e.update().where(same).values(values))
         else:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from runner.errors import DeploymentDoesNotExist, Refused
 from runner.model.application import Group
-from runner.model.deployment import UNFINISHED, Deployment, DeploymentStatus, Options
+from runner.model.deployment import BESIDE, UNFINISHED, Deployment, DeploymentStatus, Options
 from runner.model.manifest import GroupSettings
 from runner.model.revision import Revision
 from runner.model.target import Target
@@ -79,11 +79,14 @@ class WireDeployments:
             found = {each.id: each for each in reading.targets(tx, deployment_id, events, *names)}
         return [found[name] for name in dict.fromkeys(names) if name in found]
 
-    def target_page(self, deployment_id: str, statuses: Sequence[str], after: int | None, limit: int) -> Page:
+    def target_page(
+        self, deployment_id: str, statuses: Sequence[str], after: int | None, limit: int, labels: Sequence[str] = ()
+    ) -> Page:
         c = t.targets.c
         conditions = [
             c.deployment_id == deployment_id,
             *([c.status.in_(statuses)] if statuses else []),
+            *([c.label.in_(labels)] if labels else []),
             *([c.position > after] if after is not None else []),
         ]
         query = sa.select(c.target, c.position).where(*conditions).order_by(c.position).limit(limit + 1)
@@ -93,7 +96,8 @@ class WireDeployments:
 
 def _check_free(tx: sa.Connection, group: Group) -> None:
     d = t.deployments.c
-    query = sa.select(d.id).where(d.group_id == group.id, d.status.in_(UNFINISHED)).order_by(d.number.desc())
+    unfinished = (d.group_id == group.id) & d.status.in_(UNFINISHED) & d.creator.not_in(BESIDE)
+    query = sa.select(d.id).where(unfinished).order_by(d.number.desc())
     if active := tx.execute(query.limit(1)).scalar_one_or_none():
         raise Refused(
             "DeploymentLimitExceededException",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runner.checks.cloudwatch import AlarmStates
     from runner.checks.watch import Watch
     from runner.execute.driver import Driver
+    from runner.inventory.suspending import Suspending
     from runner.notify.outbox import Outbox
     from runner.ports import Platform, TrafficPlatform
     from runner.sources.all import AllSources
@@ -51,6 +52,7 @@ class Drive:
     def driver(self) -> "Driver":
         from runner.execute.driver import Driver
         from runner.platforms.by_transport import ByTransport
+        from runner.platforms.fleets import CloudFleets
         from runner.platforms.server.platform import ServerPlatform
         from runner.traffic.platform import WithTraffic
 
@@ -58,7 +60,8 @@ class Drive:
         hosts = ByTransport(ServerPlatform(settings=config.executor), self._agents)
         platform = WithTraffic(hosts, self._balancers())
         runner = self._runner
-        return Driver(runner.store, platform, self._traffic, self._prepare, runner.logs, now, self._recorded)
+        fleets = CloudFleets(runner.aws, runner.instances_of, now)
+        return Driver(runner.store, platform, self._traffic, self._prepare, runner.logs, now, self._recorded, fleets)
 
     @cached_property
     def outbox(self) -> "Outbox":
@@ -78,6 +81,13 @@ class Drive:
         interval = self._runner.config.aws.alarm_interval.total_seconds()
         store = self._runner.store.watch
         return Watch(store, self._alarms, clock=now, interval=interval, failed=lambda: self.driver.wake())
+
+    @cached_property
+    def suspending(self) -> "Suspending":
+        """Of processes of Auto Scaling groups."""
+        from runner.inventory.suspending import Suspending
+
+        return Suspending(self._runner.store.suspensions, self._runner.aws, now)
 
     @cached_property
     def _alarms(self) -> "AlarmStates":
@@ -125,6 +135,8 @@ class Drive:
             done = prepare_fleets(action, runner.sources, self._find, self._check_reach)
         else:
             done = prepare(deployment, runner.sources, runner.hosts, self._check_reach, runner.instances_of)
+            if isinstance(done, Prepared):
+                self.suspending.suspend(deployment)
         runner.sources.prune(runner.config.keep_bundles, runner.store.bundles_in_use())
         return done
 

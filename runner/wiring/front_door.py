@@ -46,10 +46,15 @@ class FrontDoor:
             clock,
             timeouts=config.agents,
             place=Place(config.api.region, config.api.account_id),
-            registered=store.catalog.instances.arns_of,
+            registered=self._known_as,
         )
         self._verifier = Verifier(store.keys, clock)
         self.agents = AgentPlatform(self._desk)
+
+    def _known_as(self, host: str) -> set[str]:
+        """What the agent of *host* may call itself, too."""
+        instances = {each.instance for each in self._config.hosts if each.name == host and each.instance}
+        return instances | set(self._store.catalog.instances.arns_of(host))
 
     async def open(self, health: Health, ready: Callable[[str], None]) -> list[asyncio.Task[None]]:
         """Begin to listen; returns what runs from now on. *ready* is told the address.

@@ -139,7 +139,7 @@ class Runner:
         driver, outbox = drive.driver, drive.outbox
         with told_to_stop(driver.drain):
             driving = asyncio.create_task(driver.run())
-            beside = [asyncio.create_task(each) for each in (outbox.run(), drive.watch.run())]
+            beside = [asyncio.create_task(each) for each in (outbox.run(), drive.watch.run(), drive.suspending.run())]
             enough = False
             try:
                 while not driving.done() and not enough:
@@ -149,6 +149,7 @@ class Runner:
                 await driving
             finally:
                 await cancelled(*beside)
+            await drive.suspending.finish()
             if enough:
                 await self._deliver_the_rest(outbox)
         return enough
@@ -204,7 +205,8 @@ class Runner:
                 background += await door.open(self._health, ready)
             else:
                 ready(None)
-            work = (drive.outbox.run(), drive.watch.run(), self.flow.run(driver.wake), *self._watchers())
+            beside = (drive.outbox.run(), drive.watch.run(), drive.suspending.run())
+            work = (*beside, self.flow.run(driver.wake), *self._watchers())
             background += [asyncio.create_task(each) for each in work]
             with told_to_stop(drain):
                 driving = asyncio.create_task(driver.run())

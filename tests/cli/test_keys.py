@@ -54,6 +54,15 @@ def test_a_new_key_is_shown_once(penstock: Penstock) -> None:
     assert shown[1] in listed.out and shown[2] not in listed.out
 
 
+def test_an_instance_in_ec2_may_have_an_agent_where_instances_have_agents(configured: Penstock) -> None:
+    instance = "i-0123456789abcdef0"
+    refused = configured("keys", "enrol", instance)
+    assert refused.status != exits.FINE and 'wants transport = "agent" under [instances]' in refused.err
+    (configured.here / "penstock.toml").write_text('[instances]\ntransport = "agent"\n')
+    token = re.search(r"--token (\S+)", configured("keys", "enrol", instance).out)
+    assert token and enrolled(configured.state, token[1]) == instance
+
+
 def test_a_key_as_json_has_nothing_around_it(configured: Penstock) -> None:
     made = configured("keys", "create", "--role", "host", "--host", "web-1", "--output", "json")
     assert made.err == ""

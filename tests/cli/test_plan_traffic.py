@@ -79,7 +79,7 @@ def test_a_functions_weights_and_waits_are_shown(penstock: Penstock, bucket: Any
     assert f"resize/staging gets s3://acme-functions/resize/{head}.zip?versionId=" in said.out
     assert facts_of(said.out, "staging") == [
         "now nothing yet",
-        "rollout CodeDeployDefault.LambdaAllAtOnce: the traffic of an alias of function resize-staging",
+        "rollout CodeDeployDefault.LambdaAllAtOnce: the traffic of alias live of function resize-staging",
         "step 1 publish a version of the function",
         "step 2 100% of the traffic",
         "rollback when it fails and when an alarm stops it",
@@ -88,7 +88,7 @@ def test_a_functions_weights_and_waits_are_shown(penstock: Penstock, bucket: Any
     assert facts_of(said.out, "production") == [
         "now nothing yet",
         "begins once staging has the same revision, 15m after that",
-        "rollout ramp: the traffic of an alias of function resize-production",
+        "rollout ramp: the traffic of alias live of function resize-production",
         "step 1 publish a version of the function",
         "step 2 5% of the traffic",
         "step 3 hold for 10m, watching errors",

@@ -13,14 +13,14 @@ from fakes.traffic_platform import FakeTrafficPlatform
 from store_cases import PIPELINE, T0, group, manifest
 from waiting import until
 
-from runner.errors import Refused
+from runner.errors import Refused, UserError
 from runner.execute.driver import Driver
 from runner.execute.prepare import failure
 from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, Options
 from runner.model.functions import LambdaSpec, LambdaState
 from runner.model.program import TrafficJob
 from runner.model.revision import AppSpecRevision
-from runner.model.rollout import HoldStep, Rollout, ShiftStep
+from runner.model.rollout import CheckStep, HoldStep, Rollout, ShiftStep
 from runner.model.target import EventStatus, TargetStatus
 from runner.model.work import PreparationFailed, Prepare, PreparedTraffic, Wish
 from runner.service import Service
@@ -31,6 +31,16 @@ MINUTE = dt.timedelta(minutes=1)
 CANARY = Rollout(
     name="CodeDeployDefault.LambdaCanary10Percent5Minutes",
     steps=(ShiftStep(percent=10), HoldStep(duration=5 * MINUTE), ShiftStep(percent=100)),
+)
+CHECKED = Rollout(
+    name="checked",
+    steps=(
+        ShiftStep(percent=10),
+        CheckStep(checks=("smoke",)),
+        ShiftStep(percent=50),
+        CheckStep(checks=("smoke",)),
+        ShiftStep(percent=100),
+    ),
 )
 AT_ONCE = Rollout(name="CodeDeployDefault.LambdaAllAtOnce", steps=(ShiftStep(percent=100),))
 WHOLE = ["BeforeAllowTraffic", "AllowTraffic", "AllowTraffic", "AfterAllowTraffic"]
@@ -296,3 +306,81 @@ async def test_an_alarm_stops_a_deployment_and_rolls_it_back_only_where_that_was
             assert (ended.rollback is not None) is rolled_back
             if ended.rollback and ended.rollback.rollback_deployment_id:
                 await world.ends(ended.rollback.rollback_deployment_id)
+
+
+async def test_what_is_checked_between_two_moves_of_traffic_leaves_them_one_event(world: World) -> None:
+    world.traffic.held.add("Check")
+    made = world.deploy(CHECKED)
+    async with world.driven():
+        await until(lambda: "Check" in world.traffic.begun)
+        events = world.events(made)
+        assert (events["AllowTraffic"], events["Check"]) == (EventStatus.IN_PROGRESS, EventStatus.IN_PROGRESS)
+        world.traffic.let_go("Check")
+        assert (await world.ends(made)).status is DeploymentStatus.SUCCEEDED
+    assert world.weights(made) == [10, 50, 100]
+    attempts = [(entry.lifecycle_event, entry.attempt) for entry in world.store.journal(made) if entry.attempt]
+    assert attempts == [
+        *[("BeforeAllowTraffic", 1)] * 2,
+        *[("AllowTraffic", 1)] * 2,  # begun, and the first move
+        *[("Check", 1)] * 2,
+        ("AllowTraffic", 2),
+        *[("Check", 2)] * 2,
+        *[("AllowTraffic", 3)] * 2,  # the last move, and ended
+        *[("AfterAllowTraffic", 1)] * 2,
+    ]
+    events_said = world.logs.read(made, "resize").splitlines()
+    assert (events_said.count("AllowTraffic done"), events_said.count("Check done")) == (3, 2)
+
+
+async def test_a_check_that_fails_between_two_moves_ends_both_events_each_with_its_own_reason(world: World) -> None:
+    world.traffic.failing["Check"] = "CUSTOMER_APPLICATION_UNHEALTHY"
+    made = world.deploy(CHECKED)
+    async with world.driven():
+        ended = await world.ends(made)
+    assert ended.error is not None and ended.error.code == "CUSTOMER_APPLICATION_UNHEALTHY"
+    (target,) = world.store.targets(made)
+    why = {event.name: event.diagnostics.message for event in target.lifecycle_events if event.diagnostics}
+    assert (why["Check"], why["AllowTraffic"]) == (
+        "Check does not work",
+        "The deployment ended before all of the traffic was moved.",
+    )
+    assert world.events(made)["AllowTraffic"] is EventStatus.FAILED
+
+
+async def test_a_success_that_is_rolled_back_by_hand_leaves_the_group_with_what_it_had_before(world: World) -> None:
+    service = Service(world.store, lambda: (), lambda: world.time, ())
+    async with world.driven():
+        good = await world.ends(world.deploy(AT_ONCE))
+        world.later(MINUTE)
+        unwanted = await world.ends(world.deploy(AT_ONCE))
+        by_hand = service.roll_back(unwanted.id)
+        assert by_hand is not None
+        back = await world.ends(by_hand)
+    assert (back.status, back.revision) == (DeploymentStatus.SUCCEEDED, good.revision)
+    assert world.store.last_successful("shop", "live") == back
+    group = world.store.catalog.groups.get("shop", "live")
+    assert (group.last_attempted, group.target_revision) == (back.id, good.revision)
+
+
+async def test_the_first_deployment_of_a_group_rolled_back_by_hand_leaves_nothing_of_ours(world: World) -> None:
+    service = Service(world.store, lambda: (), lambda: world.time, ())
+    async with world.driven():
+        first = await world.ends(world.deploy(AT_ONCE))
+        by_hand = service.roll_back(first.id)
+        assert by_hand is not None
+        assert (await world.ends(by_hand)).status is DeploymentStatus.SUCCEEDED
+    assert world.store.last_successful("shop", "live") is None
+
+
+async def test_a_way_back_is_not_rolled_back_itself(world: World) -> None:
+    service = Service(world.store, lambda: (), lambda: world.time, ())
+    async with world.driven():
+        made = await world.ends(world.deploy(AT_ONCE))
+        by_hand = service.roll_back(made.id)
+        assert by_hand is not None
+        await world.ends(by_hand)
+        with pytest.raises(UserError, match=f"is itself the way back from {made.id}; `penstock rollback {made.id}`"):
+            service.roll_back(by_hand)
+        again = service.roll_back(made.id)
+        assert again is not None
+        assert (await world.ends(again)).status is DeploymentStatus.SUCCEEDED

@@ -48,9 +48,9 @@ def happenings(draw: st.DrawFn, calls: int, *, begins: int = 0, decisive: bool =
     at_calls, at_rests = some(calls, WORLD, 1, 4), some(5, (HALF_WAY, CONTINUE), 0, 2)
     for _ in range(draw(st.integers(1, 2)) if decisive else 0):
         if draw(st.booleans()):
-            at_rests[draw(st.integers(0, 5))] = draw(st.sampled_from(OFTEN))
+            at_rests = {**at_rests, draw(st.integers(0, 5)): draw(st.sampled_from(OFTEN))}
         else:
-            at_calls[draw(st.integers(begins, calls))] = draw(st.sampled_from((*OFTEN, DENIED, DENIED)))
+            at_calls = {**at_calls, draw(st.integers(begins, calls)): draw(st.sampled_from((*OFTEN, DENIED, DENIED)))}
     return Happenings(calls=at_calls, rests=at_rests, saves=some(25, ("crash before", "crash after"), 0, 2))
 
 

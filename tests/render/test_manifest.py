@@ -8,9 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifest_cases import COMMIT, CONTEXT, ECS, FULL, LAMBDA, SMALL, mistakes_of, rollout_of
 
+from runner.model.aws import AwsPlace
+from runner.model.ec2 import Ec2Targets
 from runner.model.manifest import After, GroupSettings, Manifest, Trigger, Watch
 from runner.model.revision import Commit, S3Location
 from runner.model.rollout import BatchStep, HoldStep, MinimumHealthyHosts, Rollout, Share
+from runner.model.tags import TagFilter
+from runner.model.traffic import LoadBalancing
 from runner.render.context import Context
 from runner.render.manifest import check, read
 
@@ -305,6 +309,36 @@ deployment_groups:
     targets: {tags: {app: shop}}
     load_balancer: HERE
 """
+
+
+def test_instances_and_their_load_balancers_are_read():
+    targets = "{ec2: {tags: {app: [web, api], stage: '{{ branch }}*'}}, auto_scaling_groups: ['{{ group }}-asg']}"
+    text = BALANCED.replace("{tags: {app: shop}}", targets).replace("HERE", "{target_groups: [a], classic: [b]}")
+    (found,) = read({"penstock.yaml": f"{text}aws: {{region: eu-west-1}}\n"}, CONTEXT)
+    (group,) = found.groups
+    app = (TagFilter(key="app", value="web"), TagFilter(key="app", value="api"))
+    stage = (TagFilter(key="stage", value="main*"),)
+    assert group.ec2 == Ec2Targets(tag_set=(app, stage), auto_scaling_groups=("web-asg",))
+    place = AwsPlace(region="eu-west-1")
+    assert (group.tags, group.place) == ({}, place)
+    assert group.load_balancer == LoadBalancing(target_groups=("a",), classic=("b",), place=place)
+    assert str(group.load_balancer) == "target group a, classic load balancer b"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{}", "targets: names no target; give targets: {tags: {KEY: VALUE}}"),
+        ("{ec2: {}}", "targets.ec2: names no target; give tags: {KEY: VALUE}"),
+        ("{ec2: {tags: {app: 1}}}", "targets.ec2.tags.app: expected text (quote numbers)"),
+        ("{auto_scaling_groups: []}", "targets.auto_scaling_groups: expected a list that is not empty"),
+        ("{auto_scaling_groups: web}", "targets.auto_scaling_groups: expected a list"),
+    ],
+)
+def test_wrong_targets_are_named(written, expected):
+    text = BALANCED.replace("{tags: {app: shop}}", written).replace("    load_balancer: HERE\n", "")
+    mistakes = mistakes_of(text)
+    assert any(f"deployment_groups.web.{expected}" in each for each in mistakes), mistakes
 
 
 def test_a_load_balancer_is_read():

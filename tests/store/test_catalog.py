@@ -80,6 +80,8 @@ def test_deleting_one_application_leaves_the_others_whole(world: World) -> None:
         made_by_the_api(world, name)
         deploy(world, "a", name)
     world.settle()
+    for deployment in world.store.deployments():
+        world.store.hooks.begin((deployment.id, "resize", "BeforeAllowTraffic", 1), world.now)
     world.store.catalog.applications.delete("shop")
     (left,) = world.store.deployments()
     assert (left.application, str(left.status)) == ("blog", "Succeeded")

@@ -30,13 +30,14 @@ class Ec2World:
         self.zones = [each["AvailabilityZone"] for each in subnets]
         self._balancer = ""
 
-    def instance(self, zone: int = 0, subnet: str | None = None, **tags: str) -> str:
-        """The ID of a new one. *zone*: which of the three."""
+    def instance(self, zone: int = 0, subnet: str | None = None, address: str | None = None, **tags: str) -> str:
+        """The ID of a new one. *zone*: which of the three. *address*: its private one, of the *subnet*."""
         made = self.ec2.run_instances(
             ImageId=IMAGE,
             MinCount=1,
             MaxCount=1,
             SubnetId=subnet or self.subnets[zone],
+            **({"PrivateIpAddress": address} if address else {}),
             TagSpecifications=[{"ResourceType": "instance", "Tags": _tags(tags)}] if tags else [],
         )
         return str(made["Instances"][0]["InstanceId"])

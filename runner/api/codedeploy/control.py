@@ -58,7 +58,7 @@ class _Control:
 
 def _check_type(deployment: Deployment, asked: str) -> None:
     """Raises `Refused`, UnsupportedActionForDeploymentType, for one that never waits so."""
-    if deployment.settings.platform == "ECS":
+    if deployment.settings.platform == "ECS" or deployment.settings.green is not None:
         return
     if asked == TERMINATION or not _has_holds(deployment):
         kind = "an in-place deployment" if deployment.settings.platform == "Server" else "a deployment to Lambda"

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 
 from runner.api.call import Call, Operation, Params, Result
-from runner.api.codedeploy.group_checks import check_alarms, check_auto_rollback, rollback_on
+from runner.api.codedeploy.group_checks import check_alarms, check_auto_rollback, check_options, rollback_on
 from runner.api.codedeploy.group_settings import settings as compiled
+from runner.api.codedeploy.group_settings import suspended
 from runner.api.codedeploy.group_traffic import alarms
-from runner.api.codedeploy.not_built import check_built, refuse_restart
+from runner.api.codedeploy.not_built import refuse_restart
+from runner.api.codedeploy.target_instances import check_target_instances, with_target_instances
 from runner.api.codedeploy.wire import location_revision
 from runner.api.identity.roles import allow
 from runner.errors import Refused
@@ -42,7 +44,8 @@ class _Creating:
         group = self._catalog.groups.get(params["applicationName"], params["deploymentGroupName"])
         settings = msgspec.structs.replace(self._settings(group, params.get("deploymentConfigName")), **overrides)
         _check_fit(params, group, revision)
-        check_built(group)
+        check_target_instances(params, group, settings)
+        settings = _with_options(with_target_instances(settings, params), params)
         whole = self._whole(group.application, revision)
         made = self._deployments.create(group, settings, whole, _options(params), call.now)
         return {"deploymentId": made}
@@ -106,13 +109,8 @@ def _check_fit(params: Params, group: Group, revision: Revision) -> None:
     if group.platform != "Server":
         _check_server_options(params, group.platform)
     check_platform(revision, group.platform)
-    if params.get("targetInstances"):
-        _check_target_instances(group)
-    if (params.get("ec2DeploymentOptions") or {}).get("autoScalingGroupProcessesToSuspend"):
-        raise Refused(
-            "InvalidAutoScalingGroupProcessToSuspendException",
-            "Auto Scaling groups are not built yet in this version of Penstock; leave ec2DeploymentOptions out",
-        )
+    style = group.settings.declared.get("deploymentStyle")
+    check_options({"ec2DeploymentOptions": params.get("ec2DeploymentOptions"), "deploymentStyle": style})
 
 
 def _check_server_options(params: Params, platform: ComputePlatform) -> None:
@@ -122,20 +120,16 @@ def _check_server_options(params: Params, platform: ComputePlatform) -> None:
             raise Refused(code, f"{member} is for servers; this application is for {platform}")
 
 
-def _check_target_instances(group: Group) -> None:
-    code = "InvalidTargetInstancesException"
-    if group.platform != "Server":
-        raise Refused(code, f"targetInstances are for servers; this application is for {group.platform}")
-    style = group.settings.declared.get("deploymentStyle") or {}
-    if style.get("deploymentType") != "BLUE_GREEN":
-        raise Refused(
-            code,
-            f"targetInstances are the replacements of a blue/green deployment; {group.name} is deployed to in place",
-        )
+def _with_options(settings: GroupSettings, params: Params) -> GroupSettings:
+    """The deployment's own `ec2DeploymentOptions` instead of its group's."""
+    if params.get("ec2DeploymentOptions") is None:
+        return settings
+    ec2 = msgspec.structs.replace(settings.ec2, suspended=suspended(params["ec2DeploymentOptions"]))
+    return msgspec.structs.replace(settings, ec2=ec2)
 
 
 def _options(params: Params) -> Options:
-    given = ("autoRollbackConfiguration", "overrideAlarmConfiguration")
+    given = ("autoRollbackConfiguration", "overrideAlarmConfiguration", "targetInstances", "ec2DeploymentOptions")
     return Options(
         description=params.get("description") or "",
         ignore_application_stop_failures=bool(params.get("ignoreApplicationStopFailures")),

@@ -3,7 +3,7 @@
 from runner.api.codedeploy.group_info import declared
 from runner.api.codedeploy.group_translated import auto_rollback, termination_wait
 from runner.api.codedeploy.wire import Shape, revision_location
-from runner.model.deployment import Deployment, ErrorInformation, RollbackInfo
+from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, RollbackInfo
 
 # The API's enumeration has no word for two ends of ours; the message says what happened.
 _OUR_CODES = {
@@ -36,6 +36,7 @@ def deployment_info(deployment: Deployment) -> Shape:
         "updateOutdatedInstancesOnly": options.update_outdated_instances_only,
         "rollbackInfo": _rollback(deployment.rollback),
         "deploymentStyle": of_group["deploymentStyle"],
+        "targetInstances": options.declared.get("targetInstances"),
         "instanceTerminationWaitTimeStarted": _waits_for_termination(deployment),
         "blueGreenDeploymentConfiguration": of_group.get("blueGreenDeploymentConfiguration"),
         "loadBalancerInfo": of_group.get("loadBalancerInfo"),
@@ -62,9 +63,14 @@ def _waits_for_termination(deployment: Deployment) -> bool:
     """From the moment on at which traffic has moved, and ever after. Source: CodeDeploy API reference, "DeploymentInfo"."""
     if deployment.wait == "termination":
         return True
-    waits = deployment.settings.platform == "ECS" and bool(termination_wait(deployment.settings))
+    replaces_hosts = deployment.settings.green is not None
+    waits = (replaces_hosts or deployment.settings.platform == "ECS") and bool(termination_wait(deployment.settings))
     undoes = deployment.rollback is not None and deployment.rollback.rollback_triggering_deployment_id is not None
-    return waits and not undoes and deployment.overview.Succeeded > 0
+    counts = deployment.overview
+    if not waits or undoes or not counts.Succeeded:
+        return False
+    left = counts.Pending + counts.InProgress + counts.Ready + counts.Skipped
+    return not replaces_hosts or (left == 0 and deployment.status is not DeploymentStatus.FAILED)
 
 
 def _error(error: ErrorInformation | None) -> Shape | None:

@@ -7,7 +7,7 @@ from runner.api.codedeploy import group_traffic
 from runner.api.codedeploy.group_checks import rollback_on
 from runner.api.codedeploy.tag_filters import tag_filters, tag_set
 from runner.model.application import DeploymentConfig
-from runner.model.ec2 import Ec2Targets
+from runner.model.ec2 import Ec2Targets, Process
 from runner.model.manifest import GroupSettings, Trigger
 from runner.model.platform import ComputePlatform
 from runner.model.tags import TagSet
@@ -51,9 +51,11 @@ def settings(
     name: str, declared: dict[str, Any], config: DeploymentConfig, platform: ComputePlatform, region: str
 ) -> GroupSettings:
     """*declared*: checked. *region*: where its targets are."""
+    green = group_traffic.green(declared) if platform == "Server" else None
+    on_premises = _tag_set(declared, "onPremisesInstanceTagFilters", "onPremisesTagSet", "InvalidTagException")
     return GroupSettings(
         name=name,
-        tag_set=_tag_set(declared, "onPremisesInstanceTagFilters", "onPremisesTagSet", "InvalidTagException"),
+        tag_set=() if green else on_premises,
         ec2=_ec2(declared),
         rollout=config.rollout,
         rollback_on=rollback_on(declared.get("autoRollbackConfiguration")),
@@ -70,6 +72,7 @@ def settings(
         place=group_traffic.place(declared, region),
         service=group_traffic.service(declared),
         blue_green=group_traffic.waits(declared, platform),
+        green=green,
         alarms=group_traffic.alarms(declared.get("alarmConfiguration")),
         declared=declared,
     )
@@ -79,7 +82,13 @@ def _ec2(declared: Mapping[str, Any]) -> Ec2Targets:
     return Ec2Targets(
         tag_set=_tag_set(declared, "ec2TagFilters", "ec2TagSet", "InvalidEC2TagException"),
         auto_scaling_groups=tuple(group["name"] for group in declared.get("autoScalingGroups") or ()),
+        suspended=suspended(declared.get("ec2DeploymentOptions")),
     )
+
+
+def suspended(options: Mapping[str, Any] | None) -> tuple[Process, ...]:
+    """The processes that an `EC2DeploymentOptions` names."""
+    return tuple((options or {}).get("autoScalingGroupProcessesToSuspend") or ())
 
 
 def _tag_set(declared: Mapping[str, Any], flat: str, whole: str, code: str) -> TagSet:

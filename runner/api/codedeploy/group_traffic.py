@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.model.aws import AwsPlace
 from runner.model.checks import Alarms
+from runner.model.fleets import Green
 from runner.model.manifest import BlueGreen
 from runner.model.platform import ComputePlatform
 from runner.model.services import Route, ServiceSettings
@@ -35,6 +36,17 @@ def balancing(declared: Declared, region: str) -> LoadBalancing | None:
         classic=tuple(dict.fromkeys(each["name"] for each in info.get("elbInfoList") or ())),
         place=place(declared, region),
     )
+
+
+def green(declared: Declared) -> Green | None:
+    """How servers are replaced, None where they are deployed to in place.
+
+    On-premises instances are not. What replaces them and is there already is named with each deployment.
+    """
+    if (declared.get("deploymentStyle") or {}).get("deploymentType") != "BLUE_GREEN":
+        return None
+    fleet = (declared.get("blueGreenDeploymentConfiguration") or {}).get("greenFleetProvisioningOption") or {}
+    return Green(copy=fleet.get("action") == "COPY_AUTO_SCALING_GROUP")
 
 
 def service(declared: Declared) -> ServiceSettings | None:

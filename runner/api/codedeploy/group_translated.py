@@ -5,6 +5,7 @@ from typing import Any
 
 from runner.api.codedeploy.wire import Shape
 from runner.model.checks import Alarms
+from runner.model.fleets import Green
 from runner.model.manifest import GroupSettings, Trigger
 from runner.model.rollout import RetireStep
 from runner.model.services import Route, ServiceSettings
@@ -65,9 +66,21 @@ def _hosts(settings: GroupSettings) -> Shape:
     if settings.ec2.auto_scaling_groups:
         made["autoScalingGroups"] = [{"name": name} for name in settings.ec2.auto_scaling_groups]
     if settings.load_balancer:
-        made["deploymentStyle"] = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+        kind = "IN_PLACE" if settings.green is None else "BLUE_GREEN"
+        made["deploymentStyle"] = {"deploymentType": kind, "deploymentOption": "WITH_TRAFFIC_CONTROL"}
         made["loadBalancerInfo"] = _balancers(settings.load_balancer)
+    if settings.green:
+        made["blueGreenDeploymentConfiguration"] = _replacing(settings, settings.green)
     return made
+
+
+def _replacing(settings: GroupSettings, green: Green) -> Shape:
+    waits = settings.blue_green
+    action = "COPY_AUTO_SCALING_GROUP" if green.copy else "DISCOVER_EXISTING"
+    return {
+        **blue_green(waits.ready_wait, waits.termination_wait),
+        "greenFleetProvisioningOption": {"action": action},
+    }
 
 
 def _filter(tag: TagFilter) -> Shape:

@@ -43,8 +43,8 @@ class _Instances:
     def names(self, call: Call) -> Result:
         statuses = check_statuses(call.params.get("instanceStatusFilter") or [])
         deployment = self._of_servers(call)
-        check_labels(call.params.get("instanceTypeFilter") or [], deployment)
-        page = target_page(self._deployments, call, started(self._deployments, call), statuses)
+        labels = check_labels(call.params.get("instanceTypeFilter") or [], deployment)
+        page = target_page(self._deployments, call, started(self._deployments, call), statuses, labels)
         return {"instancesList": page["ids"], "nextToken": page["nextToken"]}
 
     def _of_servers(self, call: Call) -> Deployment:

@@ -1,16 +1,6 @@
 """Deployments that would need what this version does not do. They are refused before anything is created."""
 
 from runner.errors import Refused
-from runner.model.application import Group
-
-
-def check_built(group: Group) -> None:
-    """Raises `Refused` when a deployment to servers needs more than in-place work."""
-    if group.platform != "Server":
-        return
-    style = group.settings.declared.get("deploymentStyle") or {}
-    if style.get("deploymentType") == "BLUE_GREEN":
-        raise _missing("InvalidInputException", "deploymentType BLUE_GREEN on servers", "set IN_PLACE")
 
 
 def _missing(code: str, setting: str, advice: str) -> Refused:

@@ -25,7 +25,11 @@ def _of_platform(deployment: Deployment, target: Target, arns: Arns) -> tuple[st
     place, state = deployment.settings.place, target.state
     match deployment.settings.platform:
         case "Server":
-            return "InstanceTarget", "instanceTarget", {"targetArn": arns.instance(target.id)}
+            return (
+                "InstanceTarget",
+                "instanceTarget",
+                {"targetArn": arns.instance(target.id), "instanceLabel": target.label},
+            )
         case "Lambda":
             info = function_info(state) if isinstance(state, LambdaState) else None
             arn = arns.function(target.id, place)
@@ -37,7 +41,7 @@ def _of_platform(deployment: Deployment, target: Target, arns: Arns) -> tuple[st
 
 
 def instance_summary(deployment_id: str, target: Target) -> Shape:
-    return {"deploymentId": deployment_id, "instanceId": target.id, **_progress(target)}
+    return {"deploymentId": deployment_id, "instanceId": target.id, **_progress(target), "instanceType": target.label}
 
 
 def _progress(target: Target) -> Shape:

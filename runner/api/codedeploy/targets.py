@@ -44,8 +44,8 @@ class _Targets:
         statuses = check_statuses(filters.get("TargetStatus") or [])
         _check_filters(filters)
         deployment = started(self._deployments, call)
-        check_labels(filters.get("ServerInstanceLabel") or [], deployment)
-        page = target_page(self._deployments, call, deployment, statuses)
+        labels = check_labels(filters.get("ServerInstanceLabel") or [], deployment)
+        page = target_page(self._deployments, call, deployment, statuses, labels)
         return {"targetIds": page["ids"], "nextToken": page["nextToken"]}
 
     def _found(self, deployment: Deployment, wanted: Sequence[str]) -> list[Target]:
@@ -84,24 +84,31 @@ def check_statuses(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def check_labels(labels: Sequence[str], deployment: Deployment) -> None:
-    """Blue and green are instances of a type of deployment to servers that is not built yet."""
+def check_labels(labels: Sequence[str], deployment: Deployment) -> Sequence[str]:
+    """Blue and green are instances where one fleet of servers replaces another. Raises `Refused`."""
     for label in labels:
         if label not in ("Blue", "Green"):
             raise Refused("InvalidInstanceTypeException", f"{label} is no type of an instance: Blue or Green")
-    if labels:
+    if labels and deployment.settings.green is None:
         platform = deployment.settings.platform
         kind = "an in-place deployment" if platform == "Server" else f"a deployment to {platform}"
         raise Refused(
             "InvalidDeploymentInstanceTypeException",
             f"{deployment.id} is {kind}, which has neither Blue nor Green instances",
         )
+    return labels
 
 
-def target_page(deployments: DeploymentStore, call: Call, deployment: Deployment, statuses: Sequence[str]) -> Result:
+def target_page(
+    deployments: DeploymentStore,
+    call: Call,
+    deployment: Deployment,
+    statuses: Sequence[str],
+    labels: Sequence[str],
+) -> Result:
     """`ids` and `nextToken` of one page."""
     after = call.pages.after()
-    page = deployments.target_page(deployment.id, statuses, after["position"] if after else None, SIZE)
+    page = deployments.target_page(deployment.id, statuses, after["position"] if after else None, SIZE, labels)
     token = None if page.after is None else call.pages.token({"position": page.after})
     return {"ids": page.ids, "nextToken": token}
 

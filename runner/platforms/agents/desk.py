@@ -44,7 +44,7 @@ ENDED_AT_ONCE, PAUSE_BETWEEN = 20, 0.02  # polls, seconds: 10,000 that began tog
 WRITE_CONTACTS = 10.0  # seconds
 
 Registered = Callable[[str], Collection[str]]
-"""The ARNs that a host was registered with."""
+"""The ARNs that a host was registered with, and the ID of the EC2 instance that it is."""
 
 
 class Specifications(Protocol):

@@ -52,12 +52,14 @@ def read_identifier(text: str, caller: Caller) -> tuple[CommandKey, int]:
 
 
 def check_host(caller: Caller, registered: Callable[[str], Collection[str]]) -> None:
-    """Raises `Refused` unless the caller calls its host by its name, or an ARN of it. *registered*: host to its ARNs."""
+    """Raises `Refused` unless the caller calls its host by a name of it, or an ARN with that name at its end.
+
+    *registered*: host to its ARNs, and to the ID of the EC2 instance that it is.
+    """
     said = caller.identifier
-    if said == caller.host:
+    if said == caller.host or (said.startswith("arn:") and said.endswith((f"/{caller.host}", f":{caller.host}"))):
         return
-    if said.startswith("arn:") and said.endswith((f"/{caller.host}", f":{caller.host}")):
-        return
-    if said in registered(caller.host):
+    names = registered(caller.host)
+    if said in names or (said.startswith("arn:") and said.rpartition("/")[2] in names):
         return
     raise Refused(REFUSED, f"the access key is of host {caller.host}, and may not act for {said[:200]!r}")

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from runner.store import tables as t
 
-_OF_DEPLOYMENTS = (t.journal, t.outbox, t.lifecycle_events, t.host_commands, t.targets)
+_OF_DEPLOYMENTS = (t.journal, t.outbox, t.lifecycle_events, t.host_commands, t.hook_executions, t.targets)
 
 
 def forget(tx: sa.Connection, name: str) -> None:

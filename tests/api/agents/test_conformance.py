@@ -110,6 +110,19 @@ async def test_an_agent_may_call_its_host_by_its_name_or_an_arn_of_it(tmp_path: 
         assert all(each["HostIdentifier"] == name for each in agent.received)
 
 
+async def test_an_agent_on_an_instance_calls_itself_by_the_arn_of_the_instance(tmp_path: Path) -> None:
+    host, arn = "i-0123456789abcdef0", "arn:aws:ec2:eu-west-1:111122223333:instance/i-0123456789abcdef0"
+    async with agent_rig(tmp_path / "by-id", [host]) as rig:
+        agent = await started(rig, key=rig.key(host), identifier=arn)
+        assert (await rig.ended(rig.begin(FILES, SPEC))).status == "Succeeded"
+        assert all(each["HostIdentifier"] == arn for each in agent.received)
+    async with agent_rig(tmp_path / "by-name", ["web-1"], registered=lambda name: {host}) as rig:
+        await started(rig, identifier=arn)
+        assert (await rig.ended(rig.begin(FILES, SPEC))).status == "Succeeded"
+        with pytest.raises(ClientError, match="400 ClientException: the access key is of host web-1"):
+            await asyncio.to_thread(rig.agent(identifier=f"{arn}0").poll)
+
+
 @pytest.mark.parametrize("name", ["web-2", "web", "WEB-1", ARN + "web-2", ARN + "notweb-1", "x/web-1"])
 async def test_an_agent_may_not_call_its_host_by_another_name(tmp_path: Path, name: str) -> None:
     async with agent_rig(tmp_path, ["web-1", "web-2"]) as rig:

@@ -64,25 +64,36 @@ def test_a_deployment_needs_a_revision(still: DeploymentRig):
     assert still.refused("create_deployment", **WITHOUT_REVISION) == expected
 
 
+REPLACED = {
+    "deploymentStyle": {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
+    "loadBalancerInfo": {"elbInfoList": [{"name": "lb"}]},
+}
+COPIED = {
+    **REPLACED,
+    "autoScalingGroups": ["web"],
+    "blueGreenDeploymentConfiguration": {"greenFleetProvisioningOption": {"action": "COPY_AUTO_SCALING_GROUP"}},
+}
+TAG = {"Key": "fleet", "Value": "new", "Type": "KEY_AND_VALUE"}
+
+
 @pytest.mark.parametrize(
-    ("settings", "code", "word"),
+    ("settings", "given", "words"),
     [
-        (
-            {
-                "deploymentStyle": {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
-                "loadBalancerInfo": {"elbInfoList": [{"name": "lb"}]},
-            },
-            "InvalidInputException",
-            "BLUE_GREEN",
-        ),
+        (REPLACED, {}, "needs targetInstances"),
+        (REPLACED, {"tagFilters": []}, "needs targetInstances"),
+        (REPLACED, {"tagFilters": [TAG], "ec2TagSet": {"ec2TagSetList": [[TAG]]}}, "not both"),
+        (REPLACED, {"tagFilters": [TAG] * 11}, "11 tag filters are too many"),
+        (REPLACED, {"autoScalingGroups": [f"web-{number}" for number in range(11)]}, "11 Auto Scaling groups"),
+        (COPIED, {"autoScalingGroups": ["other"]}, "copies its Auto Scaling group"),
     ],
 )
-def test_what_is_not_built_yet_is_named(still: DeploymentRig, settings: dict[str, Any], code: str, word: str):
-    place = still.group(f"group-{word}", **settings)
-    found, message = still.refused("create_deployment", **place, revision=REVISION)
-    assert found == code
-    assert word in message
-    assert "not built yet" in message
+def test_who_replaces_the_hosts_of_a_group_is_said_when_it_must_be(
+    still: DeploymentRig, settings: dict[str, Any], given: dict[str, Any], words: str
+):
+    place = still.group(f"replaced-{words.replace(' ', '-')}-{len(given)}", **settings)
+    code, message = still.refused("create_deployment", **place, revision=REVISION, targetInstances=given)
+    assert code == "InvalidTargetInstancesException"
+    assert words in message
     assert still.client.list_deployments()["deployments"] == []
 
 

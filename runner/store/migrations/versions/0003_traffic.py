@@ -20,6 +20,10 @@ def upgrade() -> None:
             op.add_column(column.table.name, sa.Column(column.name, column.type, nullable=True))
     if not _knows_ready(connection):
         _make_again(connection)
+    for index in deployments.indexes:
+        if index.name == "one_active_deployment_per_group":  # its condition is another one now
+            index.drop(connection)
+            index.create(connection)
 
 
 def _knows_ready(connection: sa.Connection) -> bool:
