@@ -18,6 +18,7 @@ from runner.model.program import TargetSpec
 from runner.model.revision import GitRevision, ImageLocation, Revision
 from runner.model.target import Host
 from runner.plan.batches import compile_rollout
+from runner.plan.fleets import fleets_of
 from runner.plan.refs import matches
 from runner.plan.targets import choose
 from runner.plan.traffic import check_load_balancer
@@ -135,8 +136,9 @@ class Flow:
             self.specs(wanted, revision)
             return
         for settings in wanted.groups:
-            if not settings.ec2:
-                compile_rollout(settings.rollout, len(choose(self._hosts(), settings)))
+            for fleet in fleets_of(settings):
+                if not fleet.ec2:
+                    compile_rollout(settings.rollout, len(choose(self._hosts(), fleet)))
             check_load_balancer(settings, self._load_balancers)
         if isinstance(revision, GitRevision):
             path = f"{wanted.root}/{wanted.appspec}" if wanted.root else wanted.appspec

@@ -17,7 +17,8 @@ from runner.model.target import Host, InstanceHealth, Target
 from runner.model.value import Value
 from runner.model.work import Wish
 from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
-from runner.plan.lifecycle import server_in_place
+from runner.plan.fleets import of_fleet, sides
+from runner.plan.lifecycle import server_blue_green, server_in_place
 from runner.plan.programs import compile_program
 from runner.plan.targets import choose
 from runner.plan.traffic import check_load_balancer
@@ -28,6 +29,7 @@ class Forecast(Value, frozen=True, kw_only=True, omit_defaults=False):
     """What a deployment of one group would do: its hosts in deployment order, and the compiled rollout.
 
     *events*: that run on each host, in order. *traffic_wait*: how long the load balancers may keep one host waiting.
+    *replaced*: names of the hosts that these take the traffic from. Hosts that are yet to be made have the names of those.
     """
 
     application: str
@@ -38,6 +40,7 @@ class Forecast(Value, frozen=True, kw_only=True, omit_defaults=False):
     plan: RolloutPlan
     events: tuple[str, ...]
     traffic_wait: dt.timedelta
+    replaced: tuple[str, ...] = ()
 
 
 class TrafficForecast(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -161,7 +164,7 @@ class Service:
         return self._store.state()
 
     def _forecast(self, manifest: Manifest, settings: GroupSettings, revision: Revision) -> Forecast:
-        chosen = choose(self._hosts(), settings, self._instances(settings))
+        chosen, replaced = self._found(manifest, settings)
         check_load_balancer(settings, self._load_balancers)
         known = {health.target: health for health in self._store.instance_health(manifest.application, settings.name)}
         order = deployment_order(known.get(host.name, InstanceHealth(target=host.name)) for host in chosen)
@@ -172,9 +175,21 @@ class Service:
             current=self._current(manifest.application, settings.name),
             hosts=tuple(order),
             plan=compile_rollout(settings.rollout, len(chosen)),
-            events=server_in_place().of(settings),
+            events=_events(settings),
             traffic_wait=self._traffic_wait(settings),
+            replaced=replaced,
         )
+
+    def _found(self, manifest: Manifest, settings: GroupSettings) -> tuple[tuple[Host, ...], tuple[str, ...]]:
+        """The hosts that are deployed to, and the names of those that they replace."""
+        if settings.green is None:
+            return choose(self._hosts(), settings, self._instances(settings)), ()
+        original, replacement = sides(settings, self._store.live(manifest.application, settings.name))
+        old, new = (of_fleet(settings, fleet or original) for fleet in (original, replacement))
+        chosen = choose(self._hosts(), new, self._instances(new))
+        names = () if replacement is None else tuple(host.name for host in chosen)
+        before = choose(self._hosts(), old, self._instances(old))
+        return chosen, tuple(host.name for host in before if host.name not in names)
 
     def _forecast_traffic(
         self, manifest: Manifest, settings: GroupSettings, revision: Revision, spec: TargetSpec
@@ -239,6 +254,13 @@ def _gives_back(deployment: Deployment) -> str | None:
     if deployment.settings.platform == "Server" or deployment.rollback is None:
         return None
     return deployment.rollback.rollback_triggering_deployment_id
+
+
+def _events(settings: GroupSettings) -> tuple[str, ...]:
+    """Of a host that the revision comes to."""
+    if settings.green is None:
+        return server_in_place().of(settings)
+    return server_blue_green().install + server_blue_green().allow
 
 
 def _can_be_restored(deployment: Deployment) -> bool:

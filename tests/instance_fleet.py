@@ -43,7 +43,7 @@ hooks:
 class Fleet:
     """*instances*: their IDs, each with the tag app=web; *folders*: what stands for the `/` of each."""
 
-    def __init__(self, folder: Path, aws: Cloud, zones: Sequence[int]) -> None:
+    def __init__(self, folder: Path, aws: Cloud, zones: Sequence[int], config: str = "") -> None:
         self.world, self.aws = Ec2World(aws), aws
         self.instances = [self.world.instance(zone=zone, app="web") for zone in zones]
         self.zones = {name: self.world.zones[zone] for name, zone in zip(self.instances, zones, strict=True)}
@@ -51,7 +51,8 @@ class Fleet:
         for name in self.instances:
             self.folders[name].mkdir(parents=True)
         self.config = folder / "penstock.toml"
-        self.config.write_text(CONFIG + "".join(self._host(number, name) for number, name in enumerate(self.instances)))
+        hosts = "".join(self._host(number, name) for number, name in enumerate(self.instances))
+        self.config.write_text(CONFIG + config + hosts)
         self._bring_up_aws()
 
     def _host(self, number: int, name: str) -> str:
@@ -127,9 +128,9 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def instance_fleet(folder: Path, aws: Cloud, zones: Sequence[int] = (0, 1, 2)) -> Iterator[Fleet]:
-    """*zones*: in which zone each instance is."""
-    fleet = Fleet(folder, aws, zones)
+def instance_fleet(folder: Path, aws: Cloud, zones: Sequence[int] = (0, 1, 2), config: str = "") -> Iterator[Fleet]:
+    """*zones*: in which zone each instance is. *config*: what the configuration says beside that."""
+    fleet = Fleet(folder, aws, zones, config)
     try:
         with serving(fleet.config, folder / "state", aws.environ) as server:
             fleet.serve(server)

@@ -27,6 +27,7 @@ _CREATORS = {
 
 RUNNING_SHOWN = 5  # targets whose output is shown while they run
 LINES_SHOWN = 5
+_GIVE_BACK = "give the traffic back to what served before"
 
 
 def show(
@@ -64,12 +65,12 @@ def show(
 def _header(out: "Console", described: Description) -> None:
     deployment = described.deployment
     line(out, Text(deployment.id, style="bold"), f" {deployment.place} ", status(deployment.status))
-    then = ", when it ended" if deployment.status.is_terminal else ""
+    ended = deployment.status.is_terminal
     rows = [
         ("revision", deployment.revision.label + _before(deployment)),
         ("rollout", deployment.settings.rollout.name),
         *([("traffic", str(balancing))] if (balancing := deployment.settings.load_balancer) else []),
-        *(("traffic", traffic(target.state) + then) for target in described.targets if target.state),
+        *(("traffic", traffic(target.state, ended=ended)) for target in described.targets if target.state),
         ("created", f"{moment(deployment.created_at)} {_CREATORS[deployment.creator]}"),
         ("started", moment(deployment.started_at)),
         ("ended", f"{moment(deployment.completed_at)} {_took(deployment)}"),
@@ -178,6 +179,8 @@ def next_steps(described: Description, rollback: Deployment | None) -> Iterator[
     if deployment.status is DeploymentStatus.SUCCEEDED:
         if deployment.previous_revision not in (None, deployment.revision):
             yield f"penstock rollback {deployment.id}", "bring the group back to what it had before"
+        elif deployment.settings.platform == "Lambda" and _undone(deployment) is None:
+            yield f"penstock rollback {deployment.id}", _GIVE_BACK
         return
     if deployment.settings.platform != "Server":
         yield from _of_traffic(deployment, rollback)
@@ -198,11 +201,19 @@ def _logs(deployment: Deployment, target: str) -> tuple[str, str]:
 
 def _of_traffic(deployment: Deployment, rollback: Deployment | None) -> Iterator[tuple[str, str]]:
     """A deployment begins only where the traffic is undivided, so the way back comes first, unless it has been gone."""
+    if undone := _undone(deployment):  # to deploy its revision would be the way forward
+        yield f"penstock rollback {undone}", f"try again to {_GIVE_BACK}"
+        return
     gone = rollback is not None and rollback.status not in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED)
     first = deployment.started_at is not None and not gone
     if first:
-        yield f"penstock rollback {deployment.id}", "give the traffic back to what served before"
+        yield f"penstock rollback {deployment.id}", _GIVE_BACK
     yield f"penstock redeploy {deployment.id}", f"{'then ' if first else ''}try the same revision again"
+
+
+def _undone(deployment: Deployment) -> str | None:
+    """Which deployment it rolls back."""
+    return deployment.rollback.rollback_triggering_deployment_id if deployment.rollback else None
 
 
 def _first_failed(targets: tuple[Target, ...]) -> str | None:

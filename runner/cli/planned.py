@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from rich.text import Text
 
 from runner.cli.checkout import Checkout
+from runner.cli.planned_fleets import facts_of_fleets
 from runner.cli.planned_traffic import (
     TrafficOutline,
     end_of_traffic,
@@ -63,6 +64,7 @@ class Outline(Value, frozen=True, kw_only=True, omit_defaults=False):
     settings: GroupSettings
     earliest_end: dt.timedelta
     latest_end: dt.timedelta | None
+    replaced: tuple[str, ...] = ()
 
 
 def outline(
@@ -114,6 +116,7 @@ def _outline(each: Forecast, known: GroupState | None, earliest: dt.timedelta, l
         settings=each.settings,
         earliest_end=earliest,
         latest_end=latest,
+        replaced=each.replaced,
     )
 
 
@@ -142,11 +145,18 @@ def _ends(
 
 def _length(each: Forecast, script_seconds: Mapping[str, int] | None) -> tuple[dt.timedelta, dt.timedelta | None]:
     """At least all waits. At most also every script of every turn up to its timeout, and the load balancers'."""
-    waits = each.plan.holds
+    waits = each.plan.holds * (1 if each.settings.green is None else 2)  # once to install, once for traffic
     if script_seconds is None:
         return waits, None
     scripts = dt.timedelta(seconds=sum(script_seconds.get(event, 0) for event in each.events))
-    return waits, waits + (scripts + each.traffic_wait) * _turns(each.plan)
+    return waits, waits + (scripts + each.traffic_wait) * _turns(each.plan) + _of_fleets(each.settings)
+
+
+def _of_fleets(settings: GroupSettings) -> dt.timedelta:
+    """What waits add where hosts are replaced; people may cut them short."""
+    if settings.green is None:
+        return _NOTHING
+    return (settings.blue_green.ready_wait or _NOTHING) + (settings.blue_green.termination_wait or _NOTHING)
 
 
 def _turns(plan: RolloutPlan) -> int:
@@ -182,10 +192,17 @@ def _facts(each: Outline | TrafficOutline) -> Iterator[tuple[str, str]]:
 
 def _facts_of_hosts(each: Outline) -> Iterator[tuple[str, str]]:
     hosts = each.minimum_healthy + each.window
-    yield "rollout", f"{each.rollout}: at most {each.window} of {count(hosts, 'host')} out of service at a time"
+    if each.settings.green is not None:
+        yield from facts_of_fleets(each.settings, each.replaced)
+        yield (
+            "rollout",
+            f"{each.rollout}: at most {each.window} of {count(hosts, 'new host')} at a time",
+        )
+    else:
+        yield "rollout", f"{each.rollout}: at most {each.window} of {count(hosts, 'host')} out of service at a time"
     for number, step in enumerate(each.steps, start=1):
         yield f"step {number}", _step(step)
-    if each.settings.load_balancer:
+    if each.settings.load_balancer and each.settings.green is None:
         yield "traffic", f"{each.settings.load_balancer}: a host is out of it while it is deployed to"
     yield "stops", _stops(each)
 

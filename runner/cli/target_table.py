@@ -23,7 +23,21 @@ _SIGNS = {
 _GAP = 2  # columns, between those of a table
 
 
+_FLEETS = {"Green": "Hosts of the replacement (green):", "Blue": "Hosts of the original (blue):"}
+
+
 def show_targets(out: "Console", targets: tuple[Target, ...], now: dt.datetime) -> None:
+    """One table; where hosts replace others, one for each fleet, as each has events of its own."""
+    labels = list(dict.fromkeys(target.label for target in targets))
+    for number, label in enumerate(labels):
+        if label is not None:
+            if number:
+                out.print()
+            line(out, _FLEETS[label])
+        _show_alike(out, tuple(target for target in targets if target.label == label), now)
+
+
+def _show_alike(out: "Console", targets: tuple[Target, ...], now: dt.datetime) -> None:
     """A line for each target. Too wide for the terminal, as with the nine events of a service: a line for each event
     where there is one target, and else the last event of each."""
     head: tuple[str, ...] = ("TARGET", "STATUS", *(event.name for event in targets[0].lifecycle_events))

@@ -5,9 +5,12 @@ from runner.model.program import TargetState
 from runner.model.services import EcsState, TaskSet
 
 
-def traffic(state: TargetState) -> str:
-    """`alias live: 10 % to version 4, 90 % to version 3`."""
-    return _of_alias(state) if isinstance(state, LambdaState) else _of_service(state)
+def traffic(state: TargetState, *, ended: bool = False) -> str:
+    """`alias live: 10 % to version 4, 90 % to version 3`. *ended*: so is the deployment; it may be otherwise by now."""
+    if isinstance(state, EcsState) and state.controller == "ECS":
+        return f"service {state.service} in {state.cluster}: ECS itself replaces its tasks"
+    shares = _of_alias(state) if isinstance(state, LambdaState) else _of_service(state)
+    return f"{shares}, when it ended" if ended else shares
 
 
 def _of_alias(state: LambdaState) -> str:
@@ -16,8 +19,6 @@ def _of_alias(state: LambdaState) -> str:
 
 
 def _of_service(state: EcsState) -> str:
-    if state.controller == "ECS":
-        return f"service {state.service} in {state.cluster}: ECS itself replaces its tasks"
     shares = _shares(state.weight, _tasks("replacement", state.replacement), _tasks("original", state.original))
     return f"service {state.service} in {state.cluster}: {shares}"
 

@@ -24,6 +24,7 @@ def prepare_fleets(action: Prepare, sources: Sources, find: Find, check: Check) 
         found = action.rerouting or _found(action, find)
         if settings.load_balancer is None:
             raise Refused("MISSING_ELB_INFORMATION", f"{_group(settings)} has no load balancer to move traffic with")
+        _check_end(settings, found.blue, undoes=action.rerouting is not None)
         check((*found.blue, *found.green), settings)
         exact, bundle, file, spec = bundle_of(deployment, sources)
     except UserError as error:
@@ -39,6 +40,18 @@ def prepare_fleets(action: Prepare, sources: Sources, find: Find, check: Check) 
         blue=found.blue,
         green=found.green,
     )
+
+
+def _check_end(settings: GroupSettings, blue: Sequence[Host], *, undoes: bool) -> None:
+    """Raises `Refused` when the original is to be terminated and could not be."""
+    others = [] if undoes or settings.blue_green.termination_wait is None else [h.name for h in blue if not h.instance]
+    if others:
+        named = f"{', '.join(others[:5])} and {len(others) - 5} more" if len(others) > 5 else ", ".join(others)
+        raise Refused(
+            "NO_INSTANCES",
+            f"the original of {_group(settings)} is to be terminated, and {named} are no EC2 instances; keep it "
+            "(original: keep), or say which instances they are ([hosts.NAME] instance, in penstock.toml)",
+        )
 
 
 def _found(action: Prepare, find: Find) -> Rerouting:

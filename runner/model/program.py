@@ -18,9 +18,12 @@ TargetState: TypeAlias = LambdaState | EcsState
 WaitKind: TypeAlias = Literal["hold", "ready", "termination"]
 
 
+# Acts of ours, for which CodeDeploy has no lifecycle event: neither its API nor its notifications tell of them.
+OUR_ACTS = frozenset({"Publish", "Scale", "Check", "Terminate"})
+
+
 class Act(Value, frozen=True, kw_only=True, tag="act"):
-    """Something the platform does. *event*: the lifecycle event that it is (a part of), or a word of our own for what
-    CodeDeploy has no event for (Publish, Scale, Check, Terminate).
+    """Something the platform does. *event*: the lifecycle event that it is (a part of), or one of `OUR_ACTS`.
 
     *weight*: percent of production traffic on the replacement afterwards. *scale*: percent of its tasks that run.
     *checks*: names of those that must pass now, or while it runs.

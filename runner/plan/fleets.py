@@ -162,6 +162,12 @@ def of_fleet(settings: GroupSettings, fleet: Fleet) -> GroupSettings:
     return msgspec.structs.replace(settings, tags=fleet.tags, tag_set=fleet.tag_set, ec2=fleet.ec2)
 
 
+def fleets_of(settings: GroupSettings) -> list[GroupSettings]:
+    """*settings* once for each fleet that they name."""
+    green = settings.green.fleet if settings.green else None
+    return [settings, *([of_fleet(settings, green)] if green else [])]
+
+
 def sides(settings: GroupSettings, live: Live | None) -> tuple[Fleet, Fleet | None]:
     """The original, and the replacement where it is there already. A manifest names two fleets, which take turns."""
     own = fleet_of(settings)

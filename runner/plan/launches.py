@@ -9,9 +9,9 @@ import msgspec
 
 from runner.model.ec2 import Ec2Targets
 from runner.model.fleets import Live
+from runner.model.launches import LaunchHook
 from runner.model.manifest import GroupSettings
 from runner.plan.fleets import of_fleet, sides
-from runner.model.launches import LaunchHook
 
 _PREFIX = "CodeDeploy-managed-automatic-launch-deployment-hook"
 
@@ -48,4 +48,4 @@ def settings_of_update(settings: GroupSettings, live: Live | None) -> GroupSetti
 
 
 def updates_outdated(settings: GroupSettings) -> bool:
-    return settings.declared.get("outdatedInstancesStrategy", "UPDATE") != "IGNORE"
+    return bool(settings.declared.get("outdatedInstancesStrategy", "UPDATE") != "IGNORE")

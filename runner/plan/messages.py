@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from runner.model.deployment import Deployment, RollbackInfo
 from runner.model.manifest import GroupSettings, TriggerEvent
+from runner.model.program import OUR_ACTS
 from runner.model.target import LifecycleEvent, Target
 from runner.model.value import Value
 
@@ -79,7 +80,9 @@ def instance_message(
         "instanceId": f"arn:{place.partition}:codedeploy:{place.region}:{place.account or ''}:instance/{target.id}",
         "lastUpdatedAt": _time(target.updated_at or at),
         "instanceStatus": _STATUS.get(event) or _capitals(target.status),
-        "lifecycleEvents": _json([_lifecycle_event(each) for each in target.lifecycle_events]),
+        "lifecycleEvents": _json(
+            [_lifecycle_event(each) for each in target.lifecycle_events if each.name not in OUR_ACTS]
+        ),
     }
     return _subject(str(body["instanceStatus"]), target.id, place, deployment), body
 

@@ -26,7 +26,7 @@ def compile_program(settings: GroupSettings, spec: TargetSpec, state: TargetStat
     if isinstance(state, LambdaState):
         return _restoring_alias(rollout) if restoring else _alias(rollout, spec)
     if state.controller == "ECS":
-        return _rolling(rollout, spec.service if not isinstance(spec, LambdaSpec) else "", restoring=restoring)
+        return _rolling(settings, state.service, restoring=restoring)
     return _restoring_tasks(rollout) if restoring else _tasks(rollout, settings.blue_green)
 
 
@@ -70,19 +70,31 @@ def _end_of_the_original(after: Sequence[RolloutStep], waits: BlueGreen) -> Iter
     yield Act(event="Terminate")
 
 
-def _rolling(rollout: Rollout, service: str, *, restoring: bool) -> Program:
+def _rolling(settings: GroupSettings, service: str, *, restoring: bool) -> Program:
     """ECS replaces the tasks by itself: there is no traffic that we could move."""
+    rollout = settings.rollout
     if restoring:
         return _program(rollout, [Act(event="Install")], [])
     before, shifts, after = _parts(rollout.steps)
-    if len(shifts) > 1 or any(step.percent < ALL for step in shifts if isinstance(step, ShiftStep)):
+    if asked := _not_for_ecs(settings, before, shifts):
         raise Refused(
             "INVALID_ECS_SERVICE",
-            f"{rollout.name} moves traffic in steps, but ECS itself replaces the tasks of service {service} (deployment "
-            "controller ECS); use CodeDeployDefault.ECSAllAtOnce, or a service whose deployment controller is EXTERNAL",
+            f"{asked}, but ECS itself replaces the tasks of service {service} (deployment controller ECS); use "
+            "CodeDeployDefault.ECSAllAtOnce, or a service whose deployment controller is EXTERNAL",
         )
     steps = [Act(event="BeforeInstall"), Act(event="Install"), Act(event="AfterInstall")]
     return _program(rollout, steps, _pauses([*before, *after]))
+
+
+def _not_for_ecs(settings: GroupSettings, before: Sequence[RolloutStep], shifts: Sequence[RolloutStep]) -> str | None:
+    """What is asked for that ECS does not do when it replaces tasks by itself."""
+    if len(shifts) > 1 or any(step.percent < ALL for step in shifts if isinstance(step, ShiftStep)):
+        return f"{settings.rollout.name} moves traffic in steps"
+    if any(isinstance(step, ScaleStep) for step in before):
+        return f"{settings.rollout.name} scales the replacement in steps"
+    if settings.blue_green.ready_wait:
+        return f"deployments to {settings.name} wait for somebody to continue before traffic moves"
+    return None
 
 
 def _restoring_alias(rollout: Rollout) -> Program:

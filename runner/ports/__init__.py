@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 from runner.model.change import Change, SeenBy
 from runner.model.command import Command, FleetTask, Job, Outcome
 from runner.model.deployment import Creator, Deployment, DeploymentStatus, Options
+from runner.model.fleets import Live
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest, TriggerEvent
 from runner.model.program import TargetState, Task, TrafficJob
@@ -371,6 +372,10 @@ class ServiceStore(Protocol):
     def journal(self, deployment_id: str) -> list[Entry]: ...
 
     def last_successful(self, application: str, group: str) -> Deployment | None: ...
+
+    def live(self, application: str, group: str) -> Live | None:
+        """The fleet of servers that has the traffic, where one has replaced another; None as well where none is known."""
+        ...
 
     def groups(self, application: str) -> list[str]: ...
 

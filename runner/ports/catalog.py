@@ -84,6 +84,10 @@ class Groups(Protocol):
         """The ID of one of its deployments that has not ended."""
         ...
 
+    def hooks(self, *group_ids: str) -> dict[str, dict[str, str]]:
+        """Group ID to its Auto Scaling groups that have a lifecycle hook, and the hook's name."""
+        ...
+
     def attempts(self, *deployment_ids: str | None) -> dict[str, Attempt]:
         """By the deployments' IDs; those that are not known are left out."""
         ...

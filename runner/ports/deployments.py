@@ -28,6 +28,14 @@ class Page(NamedTuple):
     after: int | None
 
 
+class Related(NamedTuple):
+    """*root*: the deployment that this one repeats for hosts that Auto Scaling launched meanwhile; *updates*: those that do
+    so for this one."""
+
+    root: str | None = None
+    updates: tuple[str, ...] = ()
+
+
 class DeploymentStore(Protocol):
     """Deployments by number, newest first; targets in deployment order. Pages go on behind a number or a position."""
 
@@ -46,6 +54,10 @@ class DeploymentStore(Protocol):
 
     def several(self, deployment_ids: Sequence[str]) -> list[Deployment]:
         """Those that are known, in the order of *deployment_ids*, each once."""
+        ...
+
+    def related(self, deployment_ids: Sequence[str]) -> dict[str, Related]:
+        """Those of *deployment_ids* that have any."""
         ...
 
     def page(self, which: DeploymentFilter, after: int | None, limit: int) -> Page: ...

@@ -31,8 +31,9 @@ class SuspensionStore(Protocol):
     ) -> Suspension | None:
         """Record that processes are about to be suspended; what was recorded before for the same stays as it is.
 
-        *choose*: takes the processes that are suspended for other deployments, and answers which to suspend. None where
-        the record says that they have been resumed already: the deployment is over.
+        *choose*: takes the processes that are suspended for other deployments, and answers which to suspend; where there
+        are none, nothing is recorded. None where the record says that they have been resumed already: the deployment is
+        over.
         """
         ...
 

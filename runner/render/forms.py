@@ -1,4 +1,4 @@
-"""The manifest's `function`, `service`, `aws`, `targets` and `load_balancer` as values.
+"""The manifest's `function`, `service`, `aws`, `targets`, `blue_green` and `load_balancer` as values.
 
 The data has passed the schema and the rules of its platform.
 """
@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.model.aws import AwsPlace
+from runner.model.duration import parse_duration
 from runner.model.ec2 import Ec2Targets
+from runner.model.fleets import Fleet, Green
 from runner.model.functions import FunctionSettings
+from runner.model.manifest import BlueGreen
 from runner.model.services import Route, ServiceSettings
 from runner.model.tags import TagFilter
 from runner.model.traffic import Backend, LoadBalancing
@@ -52,6 +55,28 @@ def ec2(targets: dict[str, Any]) -> Ec2Targets:
     return Ec2Targets(
         tag_set=tuple(tuple(TagFilter(key=key, value=value) for value in values) for key, values in wanted.items()),
         auto_scaling_groups=tuple(targets.get("auto_scaling_groups", ())),
+        suspended=tuple(targets.get("suspend_processes", ())),
+    )
+
+
+def green(data: dict[str, Any] | None) -> Green | None:
+    """Of a group's `blue_green`."""
+    if data is None:
+        return None
+    if data.get("copy"):
+        return Green(copy=True)
+    fleet = data["green"]
+    return Green(fleet=Fleet(tags=tags(fleet.get("tags", {})), ec2=ec2(fleet)))
+
+
+def waits(data: dict[str, Any] | None) -> BlueGreen:
+    """Of a group's `blue_green`."""
+    if data is None:
+        return BlueGreen()
+    ready, ends = data.get("ready"), data.get("original") == "terminate"
+    return BlueGreen(
+        ready_wait=parse_duration(ready["wait"]) if ready else None,
+        termination_wait=parse_duration(data.get("after", "0s")) if ends else None,
     )
 
 

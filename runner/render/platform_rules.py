@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from runner.model.platform import ComputePlatform
+from runner.render.fleet_rules import blue_green
 from runner.render.views import mapping
 
 Path: TypeAlias = tuple[Any, ...]
@@ -100,9 +101,14 @@ def _group(path: Path, group: Any, platform: ComputePlatform) -> Iterator[tuple[
         return
     if platform == "Server" and "targets" not in group:
         yield path, "names no target; give targets: {tags: {KEY: VALUE}}"
-    for key in ("targets", "load_balancer"):
+    targets = mapping(group.get("targets"))
+    if "suspend_processes" in targets and "auto_scaling_groups" not in targets:
+        yield (*path, "targets", "suspend_processes"), "is for Auto Scaling groups; give auto_scaling_groups: [NAME]"
+    for key in ("targets", "load_balancer", "blue_green"):
         if platform != "Server" and key in group:
             yield (*path, key), _elsewhere(key, ("Server",), platform)
+    if platform == "Server" and isinstance(group.get("blue_green"), dict):
+        yield from blue_green((*path, "blue_green"), group)
 
 
 def _rollout(path: Path, rollout: dict[str, Any], platform: ComputePlatform) -> Iterator[tuple[Path, str]]:

@@ -79,6 +79,8 @@ class Settings:
             place=place,
             function=forms.function(view.get("function")),
             service=forms.service(view.get("service"), self.scopes[name]),
+            blue_green=forms.waits(group.get("blue_green")),
+            green=forms.green(group.get("blue_green")),
             alarms=checks.of_group(group.get("checks", []), ("deployment_groups", name, "checks")),
             checks=checks.of_rollout(rollout),
         )

@@ -78,8 +78,11 @@ def _predecessor(tx: sa.Connection, row: sa.Row[tuple[object, ...]], settings: G
     before = tx.execute(sa.select(c.id, c.group_id, c.status, c.completed_at).where(same)).first()
     if before is None:
         return None
-    good = tx.execute(sa.select(t.groups.c.last_successful).where(t.groups.c.id == before.group_id)).scalar_one()
     succeeded = before.status == DeploymentStatus.SUCCEEDED
+    good = tx.execute(sa.select(t.groups.c.last_successful).where(t.groups.c.id == before.group_id)).scalar_one()
+    if succeeded and good is None:  # the first one that the group ever had, and it was undone
+        back = sa.select(c.id).where(c.group_id == before.group_id, c.status == DeploymentStatus.SUCCEEDED)
+        good = tx.execute(back.order_by(c.number.desc()).limit(1)).scalar_one()
     return Predecessor(
         id=before.id,
         group=settings.after.group,

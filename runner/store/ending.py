@@ -4,7 +4,15 @@ import datetime as dt
 
 import sqlalchemy as sa
 
-from runner.model.deployment import BESIDE, Creator, Deployment, DeploymentStatus, ErrorInformation, Options, RollbackInfo
+from runner.model.deployment import (
+    BESIDE,
+    Creator,
+    Deployment,
+    DeploymentStatus,
+    ErrorInformation,
+    Options,
+    RollbackInfo,
+)
 from runner.model.manifest import TriggerEvent
 from runner.model.revision import Revision
 from runner.model.target import TargetStatus
@@ -32,8 +40,13 @@ def end_deployment(
     status: DeploymentStatus,
     error: ErrorInformation | None,
     now: dt.datetime,
+    *,
+    reversible: bool = True,
 ) -> None:
-    """Record a terminal status and all that follows from it. The deployment's targets are already up to date."""
+    """Record a terminal status and all that follows from it. The deployment's targets are already up to date.
+
+    *reversible*: its rollback is worth having, where the group wants one.
+    """
     d = t.deployments
     tx.execute(
         d.update()
@@ -65,7 +78,7 @@ def end_deployment(
     if status is DeploymentStatus.SUCCEEDED and ended.creator not in BESIDE:
         _note_success(tx, ended)
     stop_rollback = tx.execute(sa.select(d.c.stop_rollback).where(d.c.id == deployment_id)).scalar_one()
-    if touched and _wants_rollback(ended, stop_rollback):
+    if touched and reversible and _wants_rollback(ended, stop_rollback):
         ended = _roll_back(tx, ledger, ended, now)
     if ended.started_at is not None or status is DeploymentStatus.FAILED:
         post_about_deployment(tx, ended, _TRIGGERS[status], now)

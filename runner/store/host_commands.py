@@ -7,13 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from runner.model.command import Outcome
-from runner.model.deployment import DeploymentStatus
+from runner.model.deployment import ACTIVE
 from runner.model.host_command import AgentContact, CommandKey, HostCommand
 from runner.model.value import from_json, to_json
 from runner.store.database import Database
 from runner.store.tables import agents, deployments, host_commands, in_text
 
-_UNDER_WAY = (DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS)
+_UNDER_WAY = ACTIVE
 _AT_ONCE = 200  # rows asked for by name, below the limit of parameters of one statement
 _OPEN = ("Pending", "InProgress")
 

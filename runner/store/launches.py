@@ -1,6 +1,7 @@
 """Instances that Auto Scaling launches, and the lifecycle hooks that hold them meanwhile."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -9,10 +10,12 @@ from sqlalchemy.dialects.sqlite import insert
 
 from runner.model.aws import AwsPlace
 from runner.model.deployment import BESIDE, UNFINISHED, Creator, Deployment, DeploymentStatus, Options
+from runner.model.fleets import Live
+from runner.model.launches import ActionResult, Launch, LaunchHook
 from runner.model.manifest import GroupSettings
 from runner.model.value import from_json, to_json
 from runner.plan import launches as plan
-from runner.model.launches import ActionResult, Launch, LaunchHook
+from runner.ports.deployments import Related
 from runner.store import creating, reading
 from runner.store.database import Database
 from runner.store.ending import last_successful
@@ -31,14 +34,18 @@ class Launches:
 
     def wanted(self) -> list[LaunchHook]:
         g = groups.c
+        may = g.settings.contains('"auto_scaling_groups":') | g.live.is_not(None)
         with self._db.read() as tx:
-            rows = tx.execute(sa.select(g.id, g.settings).where(g.deleted_at.is_(None)).order_by(g.id)).all()
-            return [
-                hook
-                for row in rows
-                if '"auto_scaling_groups":' in row.settings or live_of(tx, row.id)
-                for hook in plan.hooks(row.id, from_json(row.settings, GroupSettings), live_of(tx, row.id))
-            ]
+            rows = tx.execute(
+                sa.select(g.id, g.settings, g.live).where(g.deleted_at.is_(None), may).order_by(g.id)
+            ).all()
+        return [
+            hook
+            for row in rows
+            for hook in plan.hooks(
+                row.id, from_json(row.settings, GroupSettings), from_json(row.live, Live) if row.live else None
+            )
+        ]
 
     def installed(self) -> list[LaunchHook]:
         with self._db.read() as tx:
@@ -115,11 +122,17 @@ class Launches:
         return made
 
 
-def related(tx: sa.Connection, deployment_id: str) -> tuple[str | None, list[str]]:
-    """The deployment that *deployment_id* follows up, and those that follow it up."""
-    root = tx.execute(sa.select(_L.root).where(_L.follow_up == deployment_id).limit(1)).scalar_one_or_none()
-    after = tx.execute(sa.select(_L.follow_up).where(_L.root == deployment_id).order_by(_L.settled_at)).scalars()
-    return root, list(dict.fromkeys(after))
+def related(tx: sa.Connection, deployment_ids: Sequence[str]) -> dict[str, Related]:
+    """Those of *deployment_ids* that follow up others, or that others follow up."""
+    named = sa.or_(_L.follow_up.in_(deployment_ids), _L.root.in_(deployment_ids))
+    links = tx.execute(sa.select(_L.root, _L.follow_up).where(named).order_by(_L.settled_at)).all()
+    roots = {link.follow_up: link.root for link in links}
+    found = {}
+    for each in deployment_ids:
+        updates = tuple(dict.fromkeys(link.follow_up for link in links if link.root == each))
+        if each in roots or updates:
+            found[each] = Related(roots.get(each), updates)
+    return found
 
 
 def _deploy(tx: sa.Connection, good: Deployment, settings: GroupSettings, creator: Creator, now: dt.datetime) -> str:
@@ -190,7 +203,9 @@ def _hook(row: Any) -> LaunchHook:
 
 
 def _result(row: Any) -> ActionResult | None:
-    """An instance without a revision would be as good as the others were: none of them has one."""
+    """Where there was nothing to deploy, the instance is as good as the others are: none of them has a revision."""
     if row.deployment_id is None or row.status == DeploymentStatus.SUCCEEDED:
         return "CONTINUE"
+    if row.status is None:  # deleted with its application
+        return "ABANDON"
     return "ABANDON" if DeploymentStatus(row.status).is_terminal else None

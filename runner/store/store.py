@@ -20,6 +20,7 @@ from runner.errors import (
 from runner.model.change import Change, SeenBy
 from runner.model.command import Job
 from runner.model.deployment import BESIDE, UNFINISHED, Creator, Deployment, DeploymentStatus, Options
+from runner.model.fleets import Live
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
 from runner.model.revision import Revision
@@ -42,6 +43,7 @@ from runner.store.host_commands import HostCommands
 from runner.store.keys import Keys
 from runner.store.launches import Launches
 from runner.store.ledger import Ledger
+from runner.store.live import live_of
 from runner.store.outbox import Outbox
 from runner.store.sealing import Seal
 from runner.store.stock import Stock, Stocked
@@ -360,7 +362,7 @@ class Store:
 
     def events(self, deployment_id: str) -> tuple[str, ...]:
         """The lifecycle events of a deployment, in order; they never change. Cheap when asked again."""
-        if deployment_id not in self._events:
+        if not self._events.get(deployment_id):  # what moves traffic has none before it begins
             with self._db.read() as tx:
                 self._events[deployment_id] = self._events_of(tx, deployment_id)
         return self._events[deployment_id]
@@ -381,6 +383,14 @@ class Store:
     def last_successful(self, application: str, group: str) -> Deployment | None:
         with self._db.read() as tx:
             return last_successful(tx, self._group(tx, application, group).id)
+
+    def live(self, application: str, group: str) -> Live | None:
+        """The fleet of servers that has the traffic, where one has replaced another."""
+        c = t.groups.c
+        with self._db.read() as tx:
+            same = (c.application == application) & (c.name == group)
+            group_id = tx.execute(sa.select(c.id).where(same)).scalar_one_or_none()
+            return live_of(tx, group_id) if group_id else None
 
     def groups(self, application: str) -> list[str]:
         """Names of an application's groups, in the manifest's order. Raises `ApplicationDoesNotExist`."""

@@ -17,9 +17,9 @@ from runner.store.ledger import Ledger
 
 _C, _D = t.suspensions.c, t.deployments.c
 _OPEN = _C.resumed_at.is_(None)
-_OVER = (
-    sa.select(t.suspensions).join(t.deployments, _D.id == _C.deployment_id).where(_OPEN, _D.status.not_in(UNFINISHED))
-)
+_WITH_DEPLOYMENTS = t.suspensions.outerjoin(t.deployments, _D.id == _C.deployment_id)
+_ENDED = sa.or_(_D.id.is_(None), _D.status.not_in(UNFINISHED))  # or deleted with its application
+_OVER = sa.select(t.suspensions).select_from(_WITH_DEPLOYMENTS).where(_OPEN, _ENDED)
 
 
 class Suspensions:
@@ -42,6 +42,8 @@ class Suspensions:
                 return None if row.resumed_at else _suspension(row)
             processes = choose(_needed(tx, place, group))
             made = Suspension(deployment_id=deployment_id, place=place, group=group, processes=processes)
+            if not processes:
+                return made
             tx.execute(t.suspensions.insert().values(**_columns(made), begun_at=now))
             _note(tx, made, "processes suspended", now)
         return made
@@ -62,13 +64,13 @@ class Suspensions:
 
 
 def _to_resume(tx: sa.Connection, suspension: Suspension) -> tuple[Process, ...]:
-    others = _needed(tx, suspension.place, suspension.group, _D.status.in_(UNFINISHED))
+    others = _needed(tx, suspension.place, suspension.group, sa.not_(_ENDED))
     return tuple(each for each in suspension.processes if each not in others)
 
 
 def _needed(tx: sa.Connection, place: AwsPlace, group: str, *of: sa.ColumnElement[bool]) -> frozenset[Process]:
     """What is suspended in *group* for deployments; *of*: only for those."""
-    query = sa.select(_C.processes).join(t.deployments, _D.id == _C.deployment_id)
+    query = sa.select(_C.processes).select_from(_WITH_DEPLOYMENTS)
     there = (_OPEN, _C.auto_scaling_group == group, _C.place == to_json(place), *of)
     texts = tx.execute(query.where(*there)).scalars()
     return frozenset(process for text in texts for process in from_json(text, tuple[Process, ...]))
@@ -97,7 +99,9 @@ def _suspension(row: Any) -> Suspension:
 
 
 def _note(tx: sa.Connection, suspension: Suspension, kind: str, now: dt.datetime, message: str | None = None) -> None:
+    if not tx.execute(sa.select(_D.id).where(_D.id == suspension.deployment_id)).first():
+        return
     ledger = Ledger(tx, now)
-    told = {"group": suspension.group, "processes": list(suspension.processes), "message": message}
-    ledger.note(suspension.deployment_id, kind, **told)
+    processes = list(suspension.processes)
+    ledger.note(suspension.deployment_id, kind, group=suspension.group, processes=processes, message=message)
     ledger.write()

@@ -429,7 +429,7 @@ suspensions = Table(
 launch_hooks = Table(
     "launch_hooks",
     metadata,
-    Column("group_id", ForeignKey("deployment_groups.id"), primary_key=True),
+    Column("group_id", String(36), primary_key=True, comment="also of one that was deleted since"),
     Column("place", String(1024), primary_key=True),
     Column("auto_scaling_group", String(255), primary_key=True),
     Column("name", String(255), primary_key=True),
@@ -440,12 +440,12 @@ launch_hooks = Table(
 launches = Table(
     "launches",
     metadata,
-    Column("group_id", ForeignKey("deployment_groups.id"), primary_key=True),
+    Column("group_id", String(36), primary_key=True, comment="also of one that was deleted since"),
     Column("instance", String(100), primary_key=True),
     Column("place", String(1024), nullable=False),
     Column("auto_scaling_group", String(255), nullable=False),
     Column("name", String(255), nullable=False, comment="of the hook that holds it"),
-    Column("deployment_id", ForeignKey("deployments.id"), comment="NULL: nothing was there to deploy"),
+    Column("deployment_id", String(20), comment="NULL: nothing was there to deploy"),
     Column("begun_at", Time, nullable=False),
     Column("beaten_at", Time, nullable=False, comment="last heartbeat"),
     Column("told_at", Time, comment="Auto Scaling knows the result, or waits no more"),

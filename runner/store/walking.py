@@ -214,7 +214,11 @@ class Walker:
         self._write_target()
         self._tell(was, status, ready=move.wait == "ready" and row.wait != "ready")
         if move.status is not None:
-            end_deployment(self._tx, self._ledger, row.id, move.status, move.error, self._now)
+            reversible = (
+                self._failure is None or self._act().event != "Terminate"
+            )  # a replacement that serves well stays
+            args = (self._tx, self._ledger, row.id, move.status, move.error, self._now)
+            end_deployment(*args, reversible=reversible)
 
     def _start(self, step: int) -> None:
         target, act = self._target, self._program.steps[step]

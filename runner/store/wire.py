@@ -12,11 +12,12 @@ from runner.model.manifest import GroupSettings
 from runner.model.revision import Revision
 from runner.model.target import Target
 from runner.plan.lifecycle import Pipeline
-from runner.ports.deployments import DeploymentFilter, Page
+from runner.ports.deployments import DeploymentFilter, Page, Related
 from runner.store import creating, reading
 from runner.store import tables as t
 from runner.store.database import Database
 from runner.store.ending import last_successful_revision
+from runner.store.launches import related
 from runner.store.ledger import Ledger
 
 
@@ -57,6 +58,10 @@ class WireDeployments:
         with self._db.read() as tx:
             found = {each.id: each for each in reading.deployments(tx, t.deployments.c.id.in_(deployment_ids))}
         return [found[name] for name in dict.fromkeys(deployment_ids) if name in found]
+
+    def related(self, deployment_ids: Sequence[str]) -> dict[str, Related]:
+        with self._db.read() as tx:
+            return related(tx, deployment_ids)
 
     def page(self, which: DeploymentFilter, after: int | None, limit: int) -> Page:
         d = t.deployments.c

@@ -66,7 +66,9 @@ class AutoScalingWatch:
                 groups = self._groups(place, {hook.auto_scaling_group for hook in here})
                 self._look_at(groups, [hook for hook in here if hook in set(wanted)])
                 self._go_on(groups, [each for each in self._store.launches() if each.hook.place == place])
-                self._remove(groups, [hook for hook in installed if hook.place == place and hook not in set(wanted)])
+                self._remove(
+                    groups, [hook for hook in installed if hook.place == place and hook not in set(wanted)], wanted
+                )
 
     def _groups(self, place: AwsPlace, names: Iterable[str]) -> dict[str, Any]:
         """Those that are there, by name, as DescribeAutoScalingGroups has them."""
@@ -127,16 +129,18 @@ class AutoScalingWatch:
         if launch.told_at is not None:
             if not state.startswith("Pending") and self._store.settle(launch, now, serves=state == _SERVES):
                 self._begun()
-        elif state != _WAITS:
-            self._store.told(launch, now)  # Auto Scaling has decided by itself, or been told by a process that died
-            self._begun()
         elif launch.result is not None:
             self._complete(launch)
-        elif now - launch.beaten_at >= _BEAT and self._beat(launch.hook, launch.instance):
-            self._store.beaten(launch, now)
+        elif state != _WAITS or now - launch.beaten_at >= _BEAT:
+            # What is read may lag behind; the answer to a heartbeat does not.
+            if self._beat(launch.hook, launch.instance):
+                self._store.beaten(launch, now)
+            else:
+                self._store.told(launch, now)  # Auto Scaling has decided by itself
+                self._begun()
 
     def _complete(self, launch: Launch) -> None:
-        """Say the result. Where another hook holds the instance as well, ours may have been told before."""
+        """Say the result. A process that died may have said it before, and Auto Scaling may have decided by itself."""
         try:
             self._call(
                 launch.hook,
@@ -160,17 +164,23 @@ class AutoScalingWatch:
             return False
         return True
 
-    def _remove(self, groups: dict[str, Any], hooks: list[LaunchHook]) -> None:
+    def _remove(self, groups: dict[str, Any], hooks: list[LaunchHook], wanted: list[LaunchHook]) -> None:
         """Not while it holds an instance that is deployed to: that one would be abandoned."""
         busy = {launch.hook for launch in self._store.launches() if launch.told_at is None}
         for hook in hooks:
             with _Told(self, hook):
                 if hook in busy:
                     continue
-                if hook.auto_scaling_group in groups:
+                if hook.auto_scaling_group in groups and not any(self._is_same(hook, each) for each in wanted):
                     self._delete(hook)
                 self._put.pop(hook, None)
                 self._store.removed(hook)
+
+    def _is_same(self, one: LaunchHook, other: LaunchHook) -> bool:
+        """Whether only the role differs by which we reach the hook."""
+        if (one.name, one.auto_scaling_group) != (other.name, other.auto_scaling_group):
+            return False
+        return all(of(one.place) == of(other.place) for of in (self._aws.region, self._aws.account))
 
     def _delete(self, hook: LaunchHook) -> None:
         try:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runner.store.logs import LogFiles
     from runner.store.store import Store
     from runner.traffic.balancers import Balancers
+    from runner.watch.auto_scaling import AutoScalingWatch
 
 
 class Parts(Protocol):
@@ -81,6 +82,14 @@ class Drive:
         interval = self._runner.config.aws.alarm_interval.total_seconds()
         store = self._runner.store.watch
         return Watch(store, self._alarms, clock=now, interval=interval, failed=lambda: self.driver.wake())
+
+    @cached_property
+    def launches(self) -> "AutoScalingWatch":
+        """Of instances that Auto Scaling launches."""
+        from runner.watch.auto_scaling import AutoScalingWatch
+
+        runner = self._runner
+        return AutoScalingWatch(runner.aws, runner.store.launches, clock=now, begun=lambda: self.driver.wake())
 
     @cached_property
     def suspending(self) -> "Suspending":

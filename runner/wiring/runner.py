@@ -205,7 +205,7 @@ class Runner:
                 background += await door.open(self._health, ready)
             else:
                 ready(None)
-            beside = (drive.outbox.run(), drive.watch.run(), drive.suspending.run())
+            beside = (drive.outbox.run(), drive.watch.run(), drive.suspending.run(), drive.launches.run())
             work = (*beside, self.flow.run(driver.wake), *self._watchers())
             background += [asyncio.create_task(each) for each in work]
             with told_to_stop(drain):

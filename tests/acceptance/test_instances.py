@@ -97,3 +97,41 @@ def test_a_deployment_without_instances_or_with_a_wrong_balancer_touches_nothing
         assert told["errorInformation"]["code"] == "ELASTIC_LOAD_BALANCING_INVALID"
         assert "no target group wbe" in told["errorInformation"]["message"]
         assert not (fleet.folders[fleet.instances[0]] / "srv").exists()
+
+
+def test_auto_scaling_leaves_a_deployment_its_instances_whatever_happens_to_the_server(
+    tmp_path: Path, aws: Cloud
+) -> None:
+    def suspended() -> set[str]:
+        (found,) = fleet.world.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+        return {each["ProcessName"] for each in found["SuspendedProcesses"]}
+
+    with instance_fleet(tmp_path, aws, zones=(0,)) as fleet:
+        fleet.world.auto_scaling_group("web", 0)
+        fleet.world.autoscaling.suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["ScheduledActions"])
+        options = {"autoScalingGroupProcessesToSuspend": ["Terminate", "ScheduledActions"]}
+        place = fleet.group(loadBalancerInfo=BEHIND, autoScalingGroups=["web"], ec2DeploymentOptions=options)
+        fleet.aws.forget()
+        made = fleet.deploy(place, "one")
+        fleet.ended(made)
+        assert fleet.served.get(made)["ec2DeploymentOptions"] == options
+        fleet.until(lambda: suspended() == {"ScheduledActions"}, "resuming")
+        calls = [(each.operation, each.params.get("ScalingProcesses")) for each in aws.calls(mutating=True)]
+        assert [each for each in calls if each[0].endswith(("Processes", "Targets"))] == [
+            ("SuspendProcesses", ["Terminate"]),
+            ("RegisterTargets", None),
+            ("ResumeProcesses", ["Terminate"]),
+        ]
+        server = fleet.served.server
+        with aws.hold("autoscaling", "SuspendProcesses", carried_out=True) as held:
+            made = fleet.deploy(place, "two")
+            held.wait_for(1)
+            server.kill()
+        assert suspended() == {"Terminate", "ScheduledActions"}
+        server.start()
+        fleet.ended(made)
+        fleet.until(lambda: suspended() == {"ScheduledActions"}, "resuming")
+        aws.deny("autoscaling", "SuspendProcesses")
+        told = fleet.ended(fleet.deploy(place, "three"), "Failed")["errorInformation"]
+        assert told["code"] == "IAM_ROLE_PERMISSIONS" and "autoscaling:SuspendProcesses" in told["message"]
+        assert (fleet.folders[fleet.instances[0]] / "srv" / "version").read_text() == "two"

@@ -49,17 +49,19 @@ def test_from_an_empty_folder_to_a_deployment(penstock: Penstock) -> None:
     assert "start the application here" in penstock("logs", made["id"]).out
 
 
-def test_show_names_the_last_event_where_the_screen_is_too_narrow_for_all(
+def test_show_has_an_event_a_line_or_the_last_of_each_host_where_the_screen_is_too_narrow_for_all(
     penstock: Penstock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     penstock.checkout()
+    penstock.add_production()
     penstock("deploy")
-    (made,) = penstock("--output", "json", "list").json
-    assert "DownloadBundle" in penstock("show", made["id"]).out
+    production, staging = penstock("--output", "json", "list").json
+    assert re.search("TARGET.* DownloadBundle .* ValidateService", penstock("show", staging["id"]).out)
     monkeypatch.setattr("runner.cli.screen._WIDE", 80)
-    narrow = penstock("show", made["id"]).out
-    assert re.search("local +Succeeded +7 of 7 +ValidateService ok", narrow)
-    assert "DownloadBundle" not in narrow
+    one, three = (penstock("show", each["id"]).out for each in (staging, production))
+    assert re.search("local +Succeeded\n  ApplicationStop +ok .*\n  DownloadBundle +ok ", one)
+    assert re.search("web-3 +Succeeded +7 of 7 +ValidateService ok", three)
+    assert "DownloadBundle" not in three
 
 
 def test_init_never_overwrites(penstock: Penstock) -> None:

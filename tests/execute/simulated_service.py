@@ -82,9 +82,12 @@ class ServiceSide:
 
     def meddle(self, operation: str) -> bool:
         """ModifyListener knows no precondition, so nobody can be safe between a look and the write that follows it, nor
-        from what a look does not show yet. Somebody else comes right before a look, or while nothing is under way.
+        from what a look does not show yet. Somebody else comes right before a look, or while nothing is under way; what
+        he did before the deployment began is how the deployment found it.
         """
         if self.cloud.lag or operation not in ("", "describe_listeners"):
+            return False
+        if operation and self.simulation.acting is None:
             return False
         if operation == "" and not self._meddled and len(self.sets) > 1:
             self._promote_a_stranger()

@@ -18,8 +18,9 @@ from runner.execute.driver import Driver
 from runner.execute.prepare_fleets import prepare_fleets
 from runner.model.command import Command, Outcome
 from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, Options
+from runner.model.ec2 import Ec2Targets
 from runner.model.fleets import Fleet, Green
-from runner.model.manifest import BlueGreen
+from runner.model.manifest import BlueGreen, GroupSettings
 from runner.model.revision import Bundle, Revision
 from runner.model.rollout import MinimumHealthyHosts, Rollout
 from runner.model.target import Diagnostics, EventStatus, Host, TargetStatus
@@ -38,6 +39,10 @@ KEPT = BlueGreen(termination_wait=None)
 BALANCER = LoadBalancing(haproxy=(Backend(load_balancer="edge", name="shop"),))
 GREEN = Green(fleet=Fleet(tags={"colour": ("green",)}))
 HOSTS = tuple(Host(name=f"{c}{n}", folder="/h", tags={"colour": c}) for c in ("blue", "green") for n in (1, 2, 3))
+
+
+def instances(name: str) -> tuple[Host, ...]:
+    return tuple(Host(name=f"{name}{number}", folder="/h", instance=f"{name}{number}") for number in (1, 2, 3))
 
 
 class OneBundle:
@@ -64,6 +69,7 @@ class World:
         self.failing: set[tuple[str, str]] = set()
         self.gates: dict[str, asyncio.Event] = {}  # by event
         self.hosts = HOSTS
+        self.groups: dict[str, tuple[Host, ...]] = {"web": instances("old")}  # Auto Scaling
         self.time = T0
         self._driver: Driver | None = None
         self._number = 0
@@ -88,8 +94,15 @@ class World:
         if action.deployment.settings.green is None:  # the redeployment of what cannot be rerouted
             return self._prepare_in_place(action)  # type: ignore[return-value]
         return prepare_fleets(
-            action, sources, lambda settings: choose(self.hosts, settings), lambda hosts, settings: None
+            action,
+            sources,
+            lambda settings: choose(self.hosts, settings, self.of(settings)),
+            lambda hosts, settings: None,
         )
+
+    def of(self, settings: GroupSettings) -> list[Host]:
+        """Its instances in the cloud."""
+        return [host for name in settings.ec2.auto_scaling_groups for host in self.groups[name]]
 
     def _prepare_in_place(self, action: Prepare) -> Any:
         from runner.execute.prepare import prepare
@@ -416,3 +429,89 @@ async def test_a_deployment_that_takes_too_long_fails(world: World) -> None:
         message="the deployment did not end within 13 hours; "
         "it was in ApplicationStop to ValidateService of the green hosts",
     )
+
+
+# The replacement is a copy of the group's Auto Scaling group.
+
+SCALED: dict[str, Any] = {
+    "tags": {},
+    "ec2": Ec2Targets(auto_scaling_groups=("web",)),
+    "green": Green(copy=True),
+    "blue_green": BlueGreen(),
+}
+
+
+async def test_a_copied_fleet_is_made_first_and_the_original_ends_last(world: World) -> None:
+    world.fleets.made = instances("new")
+    made = world.deploy(**SCALED)
+    async with world.driven():
+        ended = await world.ends(made)
+    assert (ended.status, ended.error) == (DeploymentStatus.SUCCEEDED, None)
+    assert world.fleets.done == ["Provision", "Attach", "Terminate"]
+    assert world.ran(made) == of("new", INSTALL + ALLOW) | of("old", BLOCK)
+    copy = Fleet(ec2=Ec2Targets(auto_scaling_groups=(f"CodeDeploy_live_{made}",)))
+    assert [task.replacement for task in world.fleets.tasks] == [copy] * 3
+    assert world.logs.read(made, "~fleet") == "Provision done\nAttach done\nTerminate done\n"
+
+
+async def test_the_copy_is_what_is_copied_next(world: World) -> None:
+    world.fleets.made = instances("new")
+    first = world.deploy(**SCALED)
+    async with world.driven():
+        await world.ends(first)
+        world.groups = {f"CodeDeploy_live_{first}": instances("new")}
+        world.fleets.made = instances("newest")
+        second = world.deploy(**SCALED)
+        await world.ends(second)
+    assert world.ran(second) == of("newest", INSTALL + ALLOW) | of("new", BLOCK)
+
+
+async def test_a_fleet_that_cannot_be_made_leaves_everything_as_it_is(world: World) -> None:
+    world.fleets.failing["Provision"] = "AUTO_SCALING_CONFIGURATION"
+    made = world.deploy(**SCALED, rollback_on=("DEPLOYMENT_FAILURE",))
+    async with world.driven():
+        ended = await world.ends(made)
+    assert ended.error == ErrorInformation(
+        code="AUTO_SCALING_CONFIGURATION", message="Provision: Provision does not work"
+    )
+    assert ended.rollback is None
+    assert world.ran(made) == {}
+    assert world.statuses(made) == all_are(TargetStatus.SKIPPED, "old")
+
+
+async def test_making_a_fleet_goes_on_with_the_next_driver_and_a_stop_waits_for_its_end(world: World) -> None:
+    world.fleets.held.add("Provision")
+    world.fleets.made = instances("new")
+    made = world.deploy(**SCALED)
+    async with world.driven():
+        await until(lambda: world.fleets.begun == ["Provision"])
+    async with world.driven():
+        await until(lambda: world.fleets.begun == ["Provision", "Provision"])
+        world.store.request_stop(made, world.time, rollback=None)
+        world.fleets.let_go("Provision")
+        ended = await world.ends(made)
+    assert (ended.status, ended.error and ended.error.code) == (DeploymentStatus.STOPPED, "MANUAL_STOP")
+    assert world.statuses(made) == all_are(TargetStatus.SKIPPED, "old", "new")
+
+
+async def test_the_original_gets_its_new_instances_back_as_well(world: World) -> None:
+    world.fleets.made = instances("new")
+    made = world.deploy(**SCALED | {"blue_green": BlueGreen(termination_wait=60 * MINUTE)})
+    async with world.driven():
+        await world.comes_to(made, lambda each: each.wait == "termination")
+        world.store.request_stop(made, world.time, rollback=True)
+        stopped = await world.ends(made)
+        assert stopped.rollback is not None and stopped.rollback.rollback_deployment_id
+        back = await world.ends(stopped.rollback.rollback_deployment_id)
+    assert back.status is DeploymentStatus.SUCCEEDED
+    assert [(task.event, task.restoring) for task in world.fleets.tasks] == [
+        ("Provision", False),
+        ("Attach", False),
+        ("Attach", True),
+    ]
+    assert world.ran(back.id) == of("old", ALLOW) | of("new", BLOCK)
+    async with world.driven():
+        world.fleets.made = instances("newest")
+        again = world.deploy(**SCALED)
+        await world.ends(again)
+    assert world.ran(again) == of("newest", INSTALL + ALLOW) | of("old", BLOCK)

@@ -152,8 +152,12 @@ def test_a_rollback_of_an_alias_is_one_move() -> None:
 
 def test_a_service_that_ecs_itself_updates_has_no_traffic_to_move() -> None:
     rolling = EcsState(cluster="blue", service="api", controller="ECS")
-    made = program(ShiftStep(percent=100), state=rolling, spec=SERVICE)
-    assert made.events == ("BeforeInstall", "Install", "AfterInstall")
+    made = program(ShiftStep(percent=100), CheckStep(checks=("smoke",)), state=rolling, spec=SERVICE)
+    assert made.events == ("BeforeInstall", "Install", "AfterInstall", "Check")
     with pytest.raises(Refused, match="deployment controller is EXTERNAL") as refused:
         program(*CANARY, state=rolling, spec=SERVICE)
     assert refused.value.code == "INVALID_ECS_SERVICE"
+    with pytest.raises(Refused, match="careful scales the replacement in steps, but ECS itself"):
+        program(ScaleStep(percent=50), ShiftStep(percent=100), state=rolling, spec=SERVICE)
+    with pytest.raises(Refused, match="live wait for somebody to continue before traffic moves, but ECS itself"):
+        program(state=rolling, spec=SERVICE, blue_green=BlueGreen(ready_wait=MINUTE))

@@ -312,13 +312,14 @@ deployment_groups:
 
 
 def test_instances_and_their_load_balancers_are_read():
-    targets = "{ec2: {tags: {app: [web, api], stage: '{{ branch }}*'}}, auto_scaling_groups: ['{{ group }}-asg']}"
+    targets = "{ec2: {tags: {app: [web, api], stage: '{{ branch }}*'}}, auto_scaling_groups: ['{{ group }}-asg'], HELD}"
+    targets = targets.replace("HELD", "suspend_processes: [Terminate]")
     text = BALANCED.replace("{tags: {app: shop}}", targets).replace("HERE", "{target_groups: [a], classic: [b]}")
     (found,) = read({"penstock.yaml": f"{text}aws: {{region: eu-west-1}}\n"}, CONTEXT)
     (group,) = found.groups
     app = (TagFilter(key="app", value="web"), TagFilter(key="app", value="api"))
     stage = (TagFilter(key="stage", value="main*"),)
-    assert group.ec2 == Ec2Targets(tag_set=(app, stage), auto_scaling_groups=("web-asg",))
+    assert group.ec2 == Ec2Targets(tag_set=(app, stage), auto_scaling_groups=("web-asg",), suspended=("Terminate",))
     place = AwsPlace(region="eu-west-1")
     assert (group.tags, group.place) == ({}, place)
     assert group.load_balancer == LoadBalancing(target_groups=("a",), classic=("b",), place=place)
@@ -333,6 +334,11 @@ def test_instances_and_their_load_balancers_are_read():
         ("{ec2: {tags: {app: 1}}}", "targets.ec2.tags.app: expected text (quote numbers)"),
         ("{auto_scaling_groups: []}", "targets.auto_scaling_groups: expected a list that is not empty"),
         ("{auto_scaling_groups: web}", "targets.auto_scaling_groups: expected a list"),
+        ("{suspend_processes: [Terminate]}", "targets.suspend_processes: is for Auto Scaling groups"),
+        (
+            "{auto_scaling_groups: [a], suspend_processes: [Launch]}",
+            "targets.suspend_processes[0]: expected Terminate, AZRebalance, InstanceRefresh or ScheduledActions",
+        ),
     ],
 )
 def test_wrong_targets_are_named(written, expected):

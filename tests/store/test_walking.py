@@ -12,10 +12,11 @@ from store_cases import group, manifest
 from traffic_rig import TrafficWorld
 
 from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation
-from runner.model.manifest import BlueGreen, Trigger
+from runner.model.manifest import After, BlueGreen, Trigger
 from runner.model.rollout import CheckStep, HoldStep, Rollout, ShiftStep
 from runner.model.services import EcsState, ServiceSettings
 from runner.model.target import EventStatus, TargetStatus
+from runner.service import Service
 from runner.store import tables as t
 
 MINUTE = dt.timedelta(minutes=1)
@@ -181,6 +182,15 @@ def test_a_check_behind_the_last_shift_fails_a_deployment_whose_target_has_succe
     assert rollback_of(world, ended).status is DeploymentStatus.SUCCEEDED
 
 
+def test_a_replacement_that_serves_stays_although_the_original_could_not_be_ended(world: TrafficWorld) -> None:
+    world.breaks = lambda act: act.task.act.event == "Terminate"
+    made = deploy(world, ShiftStep(percent=100), blue_green=BlueGreen())
+    ended = world.store.deployment(made)
+    assert (ended.status, ended.error and ended.error.code) == (DeploymentStatus.FAILED, "ECS_UPDATE_ERROR")
+    assert target(world, made)[0] is TargetStatus.SUCCEEDED
+    assert ended.rollback is None
+
+
 def test_two_waits_in_a_row_are_ended_one_at_a_time(world: TrafficWorld) -> None:
     made = deploy(world, HoldStep(duration=MINUTE), ShiftStep(percent=100))
     for wait in ("hold", "ready", "termination"):
@@ -198,3 +208,43 @@ def test_a_deployment_past_its_deadline_waits_for_no_hold(world: TrafficWorld) -
     assert (ended.status, ended.error and ended.error.code) == (DeploymentStatus.FAILED, "TIMEOUT")
     assert target(world, made)[1]["AllowTraffic"] is EventStatus.FAILED
     assert rollback_of(world, ended).status is DeploymentStatus.SUCCEEDED
+
+
+def test_whatever_is_lost_in_a_crash_is_given_again_and_whatever_comes_twice_changes_nothing(
+    world: TrafficWorld,
+) -> None:
+    steps = (ShiftStep(percent=10), CheckStep(checks=()), ShiftStep(percent=100))
+    settings = {"service": ServiceSettings(cluster="main", name="web"), "rollout": Rollout(name="r", steps=steps)}
+    (made,) = world.push("1", manifest(group("web", tags={}, platform="ECS", **settings), platform="ECS"))
+    assert world.store.events(made) == ()
+    actions, drains = world.step([]), False
+    while actions:
+        assert world.store.in_flight() == actions
+        results = [world.result(action) for action in actions]
+        actions = list(world.store.advance(results, world.now, draining=drains).actions)
+        if drains:  # what was recorded by a process that ends is gone on with by the next
+            assert (actions, world.store.in_flight()) == ([], [])
+            actions = world.step([])
+        assert world.step([], results) == []
+        drains = not drains
+    assert world.store.deployment(made).status is DeploymentStatus.SUCCEEDED
+    assert [weight for _, weight in world.shifts] == [10, 100]
+    assert world.store.events(made)[-1] == "Terminate"
+
+
+def test_what_was_given_back_before_it_had_baked_is_not_deployed_to_the_next_group(world: TrafficWorld) -> None:
+    half_an_hour = After(group="staging", bake=30 * MINUTE)
+    live = Rollout(name="r", steps=(ShiftStep(percent=100),))
+    groups = [
+        group(name, tags={}, platform="Lambda", rollout=live, after=after)
+        for name, after in (("staging", None), ("production", half_an_hour))
+    ]
+    staging, production = world.push("1", manifest(*groups, platform="Lambda"))
+    world.settle()
+    assert Service(world.store, lambda: (), lambda: world.now).roll_back(staging)
+    world.settle()
+    world.tick(1801)
+    world.settle()
+    ended = world.store.deployment(production)
+    assert (ended.status, ended.error and ended.error.code) == (DeploymentStatus.STOPPED, "SUPERSEDED")
+    assert world.store.last_successful("shop", "staging") is None

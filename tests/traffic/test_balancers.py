@@ -187,6 +187,19 @@ async def test_aws_that_does_not_answer_for_a_while_is_waited_for(
     assert any("503" in line or "ServiceUnavailable" in line for line in said), said
 
 
+async def test_reads_that_lag_behind_only_make_it_later(world: Ec2World, web: WebServer, aws: Cloud) -> None:
+    name, group = world.instance(), world.target_group("web", draining=50)
+    world.listener(group)
+    world.place(name, "127.0.0.1", web.port)
+    world.register(group, name)
+    await until(lambda: world.states(group) == {name: "healthy"})
+    aws.lag(1.0)
+    await balancers().block(host(name), behind("web"), nothing)
+    assert world.states(group) == {}
+    await balancers().allow(host(name), behind("web"), nothing)
+    assert world.states(group) == {name: "healthy"}
+
+
 async def test_a_missing_permission_ends_the_move_and_is_named(world: Ec2World, aws: Cloud) -> None:
     name, group = world.instance(), world.target_group("web")
     world.listener(group)

@@ -13,6 +13,7 @@ from runner.model.value import Value
 Kind: TypeAlias = Literal["application", "deploymentgroup", "deploymentconfig"]
 
 _ARN = re.compile(r"arn:aws[a-z-]*:codedeploy:(?P<region>[^:]*):(?P<account>[^:]*):(?P<kind>[^:/]+)[:/](?P<name>.+)")
+_EC2 = re.compile("i-[0-9a-f]{8,17}")
 _TAGGED: dict[str, Kind] = {
     "application": "application",
     "deploymentgroup": "deploymentgroup",
@@ -49,6 +50,10 @@ class Arns:
 
     def instance(self, name: str) -> str:
         return f"{self._prefix}:instance/{name}"
+
+    def target(self, name: str, place: AwsPlace) -> str:
+        """Of a host that is deployed to: of the instance in EC2 whose ID is its name, else as of one on premises."""
+        return f"{self._of('ec2', place)}:instance/{name}" if _EC2.fullmatch(name) else self.instance(name)
 
     def function(self, name: str, place: AwsPlace) -> str:
         """Of a Lambda function in *place*, which may be named by its ARN."""

@@ -4,6 +4,7 @@ from runner.api.codedeploy.group_info import declared
 from runner.api.codedeploy.group_translated import auto_rollback, termination_wait
 from runner.api.codedeploy.wire import Shape, revision_location
 from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation, RollbackInfo
+from runner.ports.deployments import Related
 
 # The API's enumeration has no word for two ends of ours; the message says what happened.
 _OUR_CODES = {
@@ -12,7 +13,7 @@ _OUR_CODES = {
 }
 
 
-def deployment_info(deployment: Deployment) -> Shape:
+def deployment_info(deployment: Deployment, related: Related | None = None) -> Shape:
     """Flags are told though they are false, and lists though they are empty. Source: answers as received."""
     settings, options = deployment.settings, deployment.options
     of_group = declared(settings, settings.platform)
@@ -43,7 +44,16 @@ def deployment_info(deployment: Deployment) -> Shape:
         "fileExistsBehavior": options.file_exists_behavior,
         "deploymentStatusMessages": [f"waits for {deployment.waiting_for}"] if deployment.waiting_for else [],
         "computePlatform": settings.platform,
+        "relatedDeployments": _related(related) if related else None,
+        "ec2DeploymentOptions": options.declared.get("ec2DeploymentOptions") or of_group.get("ec2DeploymentOptions"),
         "overrideAlarmConfiguration": options.declared.get("overrideAlarmConfiguration"),
+    }
+
+
+def _related(related: Related) -> Shape:
+    return {
+        "autoUpdateOutdatedInstancesRootDeploymentId": related.root,
+        "autoUpdateOutdatedInstancesDeploymentIds": list(related.updates),
     }
 
 
@@ -63,14 +73,18 @@ def _waits_for_termination(deployment: Deployment) -> bool:
     """From the moment on at which traffic has moved, and ever after. Source: CodeDeploy API reference, "DeploymentInfo"."""
     if deployment.wait == "termination":
         return True
-    replaces_hosts = deployment.settings.green is not None
-    waits = (replaces_hosts or deployment.settings.platform == "ECS") and bool(termination_wait(deployment.settings))
+    green = deployment.settings.green
+    waits = (green is not None or deployment.settings.platform == "ECS") and bool(termination_wait(deployment.settings))
     undoes = deployment.rollback is not None and deployment.rollback.rollback_triggering_deployment_id is not None
     counts = deployment.overview
     if not waits or undoes or not counts.Succeeded:
         return False
+    if green is None:
+        return True
+    if green.copy and not deployment.status.is_terminal:
+        return False  # its group gets the load balancer first
     left = counts.Pending + counts.InProgress + counts.Ready + counts.Skipped
-    return not replaces_hosts or (left == 0 and deployment.status is not DeploymentStatus.FAILED)
+    return left == 0 and deployment.status is not DeploymentStatus.FAILED
 
 
 def _error(error: ErrorInformation | None) -> Shape | None:

@@ -36,12 +36,14 @@ class _Reading:
         self._deployments, self._catalog = deployments, catalog
 
     def get(self, call: Call) -> Result:
-        return {"deploymentInfo": deployment_info(self._deployments.get(call.params["deploymentId"]))}
+        found = self._deployments.get(call.params["deploymentId"])
+        return {"deploymentInfo": deployment_info(found, self._deployments.related([found.id]).get(found.id))}
 
     def batch_get(self, call: Call) -> Result:
         """IDs that are not known are left out."""
         found = self._deployments.several(call.params["deploymentIds"])
-        return {"deploymentsInfo": [deployment_info(each) for each in found]}
+        related = self._deployments.related([each.id for each in found])
+        return {"deploymentsInfo": [deployment_info(each, related.get(each.id)) for each in found]}
 
     def ids(self, call: Call) -> Result:
         """IDs, newest first. Nothing here was made by CloudFormation, so no external ID has deployments."""

@@ -13,8 +13,9 @@ from runner.model.platform import ComputePlatform
 from runner.ports.catalog import Attempt
 
 
-def group_info(group: Group, attempts: Mapping[str, Attempt]) -> Shape:
-    """A `DeploymentGroupInfo`. *attempts*: at least those of the group."""
+def group_info(group: Group, attempts: Mapping[str, Attempt], hooks: Mapping[str, str]) -> Shape:
+    """A `DeploymentGroupInfo`. *attempts*: at least those of the group. *hooks*: of its Auto Scaling groups."""
+    settings = declared(group.settings, group.platform)
     return {
         "applicationName": group.application,
         "deploymentGroupId": group.id,
@@ -24,7 +25,8 @@ def group_info(group: Group, attempts: Mapping[str, Attempt]) -> Shape:
         "targetRevision": revision_location(group.target_revision) if group.target_revision else None,
         "lastSuccessfulDeployment": _attempt(attempts.get(group.last_successful or "")),
         "lastAttemptedDeployment": _attempt(attempts.get(group.last_attempted or "")),
-        **declared(group.settings, group.platform),
+        **settings,
+        "autoScalingGroups": [_with_hook(each["name"], hooks) for each in settings["autoScalingGroups"]],
     }
 
 
@@ -43,6 +45,11 @@ def declared(settings: GroupSettings, platform: ComputePlatform) -> Shape:
         **({} if "onPremisesTagSet" in told else {"onPremisesInstanceTagFilters": []}),
         **told,
     }
+
+
+def _with_hook(name: str, hooks: Mapping[str, str]) -> Shape:
+    """An `AutoScalingGroup`."""
+    return {"name": name, "hook": hooks.get(name)}
 
 
 def _waits(declared: Mapping[str, Any]) -> Shape:

@@ -1,6 +1,7 @@
 """Create, get, list, update and delete deployment groups."""
 
 import uuid
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runner.api.call import Call, Operation, Result
@@ -11,6 +12,7 @@ from runner.api.codedeploy.group_settings import merged, settings
 from runner.api.codedeploy.listing import name_page
 from runner.api.codedeploy.owned import check_not_owned, owned
 from runner.api.codedeploy.tags import resource_tags
+from runner.api.codedeploy.wire import Shape
 from runner.errors import ApplicationDoesNotExist, DeploymentGroupDoesNotExist, Refused
 from runner.model.application import Application, DeploymentConfig, Group
 from runner.model.platform import ComputePlatform
@@ -64,7 +66,8 @@ class _Groups:
         application = self._applications.get(call.params["applicationName"])
         group = self._groups.get(application.name, call.params["deploymentGroupName"])
         attempts = self._groups.attempts(group.last_attempted, group.last_successful)
-        return {"deploymentGroupInfo": group_info(group, attempts)}
+        hooks = self._groups.hooks(group.id).get(group.id, {})
+        return {"deploymentGroupInfo": group_info(group, attempts, hooks)}
 
     def batch_get(self, call: Call) -> Result:
         application = self._applications.get(call.params["applicationName"])
@@ -75,8 +78,9 @@ class _Groups:
             except DeploymentGroupDoesNotExist:
                 unknown.append(name)
         attempts = self._groups.attempts(*(i for each in found for i in (each.last_attempted, each.last_successful)))
+        hooks = self._groups.hooks(*(each.id for each in found))
         return {
-            "deploymentGroupsInfo": [group_info(each, attempts) for each in found],
+            "deploymentGroupsInfo": [group_info(each, attempts, hooks.get(each.id, {})) for each in found],
             "errorMessage": f"No Deployment Group found for name: {', '.join(unknown)}" if unknown else None,
         }
 
@@ -100,15 +104,15 @@ class _Groups:
         self._check_services(declared, application.name, group.name)
         name = given.get("newDeploymentGroupName", group.name)
         self._groups.update(group, settings(name, declared, config, group.platform, self._region))
-        return {"hooksNotCleanedUp": []}
+        return {"hooksNotCleanedUp": self._left(group, declared.get("autoScalingGroups") or ())}
 
     def delete(self, call: Call) -> Result:
         """A group that is not there is deleted already: the operation has no exception for it."""
-        name, done = call.params["deploymentGroupName"], Result(hooksNotCleanedUp=[])
+        name = call.params["deploymentGroupName"]
         try:
             group = self._groups.get(self._applications.get(call.params["applicationName"]).name, name)
         except (ApplicationDoesNotExist, DeploymentGroupDoesNotExist):
-            return done
+            return {"hooksNotCleanedUp": []}
         if group.owner:
             raise owned(group.application, group.owner)
         if active := self._groups.unfinished(group):
@@ -117,7 +121,13 @@ class _Groups:
                 f"deployment {active} of deployment group {name} has not ended; stop it, or wait, then delete",
             )
         self._groups.delete(group, call.now)
-        return done
+        return {"hooksNotCleanedUp": self._left(group, ())}
+
+    def _left(self, group: Group, wanted: Iterable[Mapping[str, str]]) -> list[Shape]:
+        """The lifecycle hooks that nobody wants any more: they are removed within seconds, and are there until then."""
+        names = {each["name"] for each in wanted}
+        hooks = self._groups.hooks(group.id).get(group.id, {})
+        return [{"name": name, "hook": hook} for name, hook in hooks.items() if name not in names]
 
     def _config(self, name: str | None, platform: ComputePlatform) -> DeploymentConfig:
         config = self._catalog.configs.get(name or default_config(platform))

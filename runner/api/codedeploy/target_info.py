@@ -5,13 +5,11 @@ from runner.api.codedeploy.traffic_target_info import function_info, task_sets
 from runner.api.codedeploy.wire import Shape
 from runner.model.deployment import Deployment
 from runner.model.functions import LambdaState
+from runner.model.program import OUR_ACTS
 from runner.model.services import EcsState
 from runner.model.target import Diagnostics, LifecycleEvent, Target
 
 LONGEST_TAIL = 4096  # bytes. Source: CodeDeploy API reference, "Diagnostics"
-
-# Blocks of our own programs, for which CodeDeploy has no lifecycle event. Source: `model.program.Act`.
-_OURS = frozenset({"Publish", "Scale", "Check", "Terminate"})
 
 
 def deployment_target(deployment: Deployment, target: Target, arns: Arns) -> Shape:
@@ -28,7 +26,7 @@ def _of_platform(deployment: Deployment, target: Target, arns: Arns) -> tuple[st
             return (
                 "InstanceTarget",
                 "instanceTarget",
-                {"targetArn": arns.instance(target.id), "instanceLabel": target.label},
+                {"targetArn": arns.target(target.id, place), "instanceLabel": target.label},
             )
         case "Lambda":
             info = function_info(state) if isinstance(state, LambdaState) else None
@@ -48,7 +46,7 @@ def _progress(target: Target) -> Shape:
     return {
         "status": str(target.status),
         "lastUpdatedAt": target.updated_at,
-        "lifecycleEvents": [_lifecycle_event(event) for event in target.lifecycle_events if event.name not in _OURS],
+        "lifecycleEvents": [_lifecycle_event(event) for event in target.lifecycle_events if event.name not in OUR_ACTS],
     }
 
 

@@ -15,8 +15,8 @@ from runner.ports import Report
 from runner.threads import in_thread
 
 _LONGEST = 910.0  # seconds; a function runs for 15 minutes at most
-_PATIENCE = 600.0  # seconds in which a throttled invocation, or one that could not be sent, is tried again
-_PAUSE = 30.0  # seconds, then once more
+_PATIENCE = 5.0  # seconds; a call that waits in its thread would invoke the function also after a stop
+_PAUSE = 10.0  # seconds, then once more
 _NOT_RUN = ("THROTTLED", "IAM_ROLE_PERMISSIONS", "IAM_ROLE_MISSING")
 
 

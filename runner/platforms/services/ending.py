@@ -6,7 +6,7 @@ import msgspec
 
 from runner.aws import AwsError
 from runner.errors import Refused
-from runner.model.services import TaskSet
+from runner.model.services import EcsState, TaskSet
 from runner.platforms.services import entrances, settling
 from runner.platforms.services.forwarding import forwarding
 from runner.platforms.services.routes import entries
@@ -25,9 +25,13 @@ async def restore(work: Work) -> None:
     if scale(shown) < 100 and not _has_all(work):
         await scale_to(work, original.id, 100)
     await settling.healthy(work, [blue for blue, _ in work.state.pairs], lambda: at_least_one(work))
-    await entrances.carry_out(work, entrances.back(work.state, entries(work.spec.routes, work.state)))
+    # The deployment that is undone may have ended a moment ago, and AWS may still show what was before its last change.
+    left = work.task.job.restoring
+    assert isinstance(left, EcsState)
+    moves = entrances.back(work.state, entries(work.spec.routes, work.state))
+    await entrances.carry_out(work, moves, doubtful=left.replacement is not None)
     note_weight(work, 0)
-    await promote(work, original.id)
+    await promote(work, original.id, doubtful=left.moved or left.weight == 100)
     work.note(moved=False)
     await settling.steady(work, original.id)
 

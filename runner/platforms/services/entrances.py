@@ -1,7 +1,6 @@
 """The listeners and rules of one deployment: whether they still are as it left them, and how it moves them."""
 
 from collections.abc import Collection, Iterable
-from functools import partial
 from typing import NamedTuple
 
 from runner.errors import Refused
@@ -13,6 +12,8 @@ from runner.platforms.services.routes import Entry
 from runner.platforms.services.work import Work
 
 ANY = tuple(range(101))  # what an interrupted deployment may have left
+
+_SEEMS_DONE = "all is as it shall be, or was before the last change"
 
 
 class Move(NamedTuple):
@@ -51,10 +52,20 @@ def split(entry: Entry, before: Actions, weight: int) -> Actions:
     return handed_over(before, entry.blue, entry.green) if weight else before
 
 
-async def carry_out(work: Work, moves: list[Move]) -> None:
-    """Change what is not yet as it shall be; nothing, when anything was changed by somebody else. Safe to repeat."""
-    if moves and (foreign := await work.soon(partial(_carry_out, work, moves))):
-        raise Refused("ELASTIC_LOAD_BALANCING_INVALID", foreign)
+async def carry_out(work: Work, moves: list[Move], *, doubtful: bool = False) -> None:
+    """Change what is not yet as it shall be; nothing, when anything was changed by somebody else. Safe to repeat.
+
+    *doubtful*: another deployment was here a moment ago, so what seems to be as it shall be is looked at again for a while.
+    """
+    written: set[str] = set()
+
+    def look() -> str:
+        foreign = _carry_out(work, moves, written)
+        return foreign or (_SEEMS_DONE if doubtful and len(written) < len(moves) else "")
+
+    found = await work.soon(look) if moves else ""
+    if found not in ("", _SEEMS_DONE):
+        raise Refused("ELASTIC_LOAD_BALANCING_INVALID", found)
 
 
 def check(calls: Calls, moves: list[Move]) -> str:
@@ -62,14 +73,15 @@ def check(calls: Calls, moves: list[Move]) -> str:
     return _foreign(moves, listeners.read(calls, [move.entry.arn for move in moves]))
 
 
-def _carry_out(work: Work, moves: list[Move]) -> str:
-    """ModifyListener takes no precondition: all are looked at right before they are written."""
+def _carry_out(work: Work, moves: list[Move], written: set[str]) -> str:
+    """ModifyListener takes no precondition: all are looked at right before they are written, each once."""
     found = listeners.read(work.calls, [move.entry.arn for move in moves])
     if foreign := _foreign(moves, found):
         return foreign
     for move in moves:
-        if not _is_done(found[move.entry.arn], move):
+        if move.entry.arn not in written and not _is_done(found[move.entry.arn], move):
             listeners.write(work.calls, move.entry.arn, move.to)
+            written.add(move.entry.arn)
             work.say(f"{move.entry} forwards to {describe(move.to)}")
     return ""
 

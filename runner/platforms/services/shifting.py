@@ -60,10 +60,19 @@ async def scale_to(work: Work, task_set: str, percent: float) -> None:
     await settling.steady(work, task_set, percent)
 
 
-async def promote(work: Work, task_set: str) -> None:
-    """Make it the service's primary task set. Raises when another than this deployment's two is."""
-    if await work.do(partial(_promote, work, task_set)):
-        work.say(f"task set {task_set} is the primary one")
+async def promote(work: Work, task_set: str, *, doubtful: bool = False) -> None:
+    """Make it the service's primary task set. Raises when another than this deployment's two is.
+
+    *doubtful*: another deployment was here a moment ago; that it seems to be so already is not believed at once.
+    """
+
+    def look() -> str:
+        if _promote(work, task_set):
+            work.say(f"task set {task_set} is the primary one")
+            return ""
+        return "it seems to be so already" if doubtful else ""
+
+    await work.soon(look)
 
 
 def note_weight(work: Work, weight: int) -> None:

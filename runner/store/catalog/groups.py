@@ -75,6 +75,14 @@ class Groups:
         with self._db.read() as tx:
             return rows.unfinished(tx, t.deployments.c.group_id == group.id)
 
+    def hooks(self, *group_ids: str) -> dict[str, dict[str, str]]:
+        c, found = t.launch_hooks.c, dict[str, dict[str, str]]()
+        with self._db.read() as tx:
+            query = sa.select(c.group_id, c.auto_scaling_group, c.name).where(c.group_id.in_(group_ids))
+            for row in tx.execute(query):
+                found.setdefault(row.group_id, {})[row.auto_scaling_group] = row.name
+        return found
+
     def attempts(self, *deployment_ids: str | None) -> dict[str, Attempt]:
         d = t.deployments.c
         query = sa.select(d.id, d.status, d.created_at, d.completed_at)

@@ -201,3 +201,18 @@ def test_what_an_open_revision_turned_out_to_be_is_kept_beside_it(rig: Deploymen
     assert rig.get(made)["revision"] == bare
     job, _ = rig.world.store.job(made)
     assert job.revision == exact
+
+
+def test_a_deployment_may_suspend_other_processes_than_its_group(rig: DeploymentRig):
+    def options(*processes: str) -> dict[str, Any]:
+        return {"autoScalingGroupProcessesToSuspend": list(processes)}
+
+    place = rig.group("scaled", autoScalingGroups=["web"], ec2DeploymentOptions=options("Terminate"))
+    for given, expected in (({}, "Terminate"), ({"ec2DeploymentOptions": options("AZRebalance")}, "AZRebalance")):
+        made = rig.create(**place, **given)
+        assert rig.get(made)["ec2DeploymentOptions"] == options(expected)
+        assert rig.world.store.deployment(made).settings.ec2.suspended == (expected,)
+        rig.world.settle()
+    twice = {"ec2DeploymentOptions": options("Terminate", "Terminate")}
+    refusal = rig.refused("create_deployment", **place, revision=REVISION, **twice)
+    assert refusal == ("InvalidAutoScalingGroupProcessToSuspendException", "a process is named twice")

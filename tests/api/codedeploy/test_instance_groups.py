@@ -7,6 +7,7 @@ from catalog_rig import Catalog
 from store_cases import group, manifest
 from traffic_shapes import ROLE
 
+from runner.api.codedeploy.arns import Arns
 from runner.api.codedeploy.group_translated import translated
 from runner.model.aws import AwsPlace
 from runner.model.ec2 import Ec2Targets
@@ -50,6 +51,12 @@ def test_tags_in_ec2_and_auto_scaling_groups_reach_deployments(
     assert settings.load_balancer is None
 
 
+def test_processes_to_suspend_reach_deployments_for_which_nothing_else_is_said(server: Catalog) -> None:
+    options = {"autoScalingGroupProcessesToSuspend": ["AZRebalance"]}
+    settings = made(server, autoScalingGroups=["one"], ec2DeploymentOptions=options)
+    assert settings.ec2 == Ec2Targets(auto_scaling_groups=("one",), suspended=("AZRebalance",))
+
+
 def test_load_balancers_reach_deployments_where_traffic_is_controlled(server: Catalog) -> None:
     settings = made(server, ec2TagFilters=FILTERS[:1], **CONTROLLED)
     assert settings.load_balancer == LoadBalancing(target_groups=("web",), classic=("old",), place=HERE)
@@ -87,3 +94,13 @@ def test_the_group_of_a_manifest_for_instances_is_translated(server: Catalog) ->
     }
     assert "onPremisesTagSet" not in info
     assert translated(settings)["deploymentStyle"] == CONTROLLED["deploymentStyle"]
+
+
+def test_a_target_has_the_arn_of_its_instance_where_it_is_one() -> None:
+    arns = Arns("us-east-1", "000000000000")
+    role = AwsPlace(region="eu-west-1", role="arn:aws:iam::111122223333:role/deploys")
+    assert arns.target("i-0123456789abcdef0", role) == (
+        "arn:aws:ec2:eu-west-1:111122223333:instance/i-0123456789abcdef0"
+    )
+    assert arns.target("i-01234567", AwsPlace()) == "arn:aws:ec2:us-east-1:000000000000:instance/i-01234567"
+    assert arns.target("i-am-no-instance", role) == arns.instance("i-am-no-instance")

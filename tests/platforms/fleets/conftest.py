@@ -1,0 +1,1 @@
+from support.fixtures import aws, shared_cloud  # noqa: F401
