@@ -128,7 +128,7 @@ class Watch:
                 self._log.warning("an alarm could not be recorded", deployment=failure.deployment_id, error=str(error))
                 continue
             if new:
-                self._log.info("alarm raised", deployment=failure.deployment_id, reason=failure.error.message)
+                self._log.debug("alarm raised", deployment=failure.deployment_id, reason=failure.error.message)
                 self._failed()
 
     async def _pause(self, seconds: float) -> None:

@@ -75,6 +75,7 @@ def _of_service(subject: Subject, who: Identity, seen: Seen) -> Iterator[Need]:
     yield Need("ecs", "describe_task_definition", "*", known)
     if service.task_definition:
         yield Need("ecs", "register_task_definition", "*", None)
+        yield Need("ecs", "tag_resource", who.of("ecs", "task-definition/*"), None)  # it is registered with a tag
         for role in seen.roles:
             yield Need("iam", "pass_role", role, None)
     if seen.controller == "ECS":
