@@ -21,6 +21,11 @@ def prepare_fleets(action: Prepare, sources: Sources, find: Find, check: Check) 
     deployment = action.deployment
     settings = deployment.settings
     try:
+        if settings.declared and not settings.declared.get("blueGreenDeploymentConfiguration"):
+            raise Refused(
+                "MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION",
+                f"{_group(settings)} has no blueGreenDeploymentConfiguration, so nobody said what becomes of its instances",
+            )
         found = action.rerouting or _found(action, find)
         if settings.load_balancer is None:
             raise Refused("MISSING_ELB_INFORMATION", f"{_group(settings)} has no load balancer to move traffic with")

@@ -163,7 +163,7 @@ def deployment(
         revision=revision.label,
         creator=creator,
         rolls_back=rollback.rollback_triggering_deployment_id if rollback else None,
-        **({} if settings.platform == "Server" else {"platform": settings.platform}),
+        platform=None if settings.platform == "Server" else settings.platform,
     )
     return made
 

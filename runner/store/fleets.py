@@ -16,7 +16,7 @@ from runner.model.target import EventStatus, Host, InstanceHealth, TargetStatus
 from runner.model.value import from_json, to_json
 from runner.model.work import WHOLE_FLEET, Action, EventEnded, PreparedFleets, RunFleet
 from runner.plan.batches import deployment_order
-from runner.plan.fleets import FleetProgram, check_fleets, compile_fleets
+from runner.plan.fleets import TERMINATE, FleetProgram, check_fleets, compile_fleets
 from runner.plan.lifecycle import server_blue_green
 from runner.plan.walk_fleets import FleetMove, FleetTarget, FleetView, walk_fleets
 from runner.store import reading
@@ -199,7 +199,13 @@ class FleetWalker:
             of = reading.deployments(self._tx, t.deployments.c.id == row.id)[0]
             post_about_deployment(self._tx, of, "DeploymentReady", self._now)
         if move.status is not None:
-            end_deployment(self._tx, self._ledger, row.id, move.status, move.error, self._now)
+            args = (self._tx, self._ledger, row.id, move.status, move.error, self._now)
+            end_deployment(*args, reversible=not self._failed_to_end_the_original())
+
+    def _failed_to_end_the_original(self) -> bool:
+        """Then the replacement serves well, and stays."""
+        act = self._program.steps[self._row.step] if self._failure else None
+        return isinstance(act, Act) and act.event == TERMINATE
 
     def _values(self, move: FleetMove, view: FleetView) -> dict[str, Any]:
         row = self._row

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from fakes.fleets import FakeFleets
 from fakes.platform import FakePlatform, succeed
@@ -38,7 +39,11 @@ INSTALL, ALLOW, BLOCK = server_blue_green().install, server_blue_green().allow, 
 KEPT = BlueGreen(termination_wait=None)
 BALANCER = LoadBalancing(haproxy=(Backend(load_balancer="edge", name="shop"),))
 GREEN = Green(fleet=Fleet(tags={"colour": ("green",)}))
-HOSTS = tuple(Host(name=f"{c}{n}", folder="/h", tags={"colour": c}) for c in ("blue", "green") for n in (1, 2, 3))
+HOSTS = tuple(
+    Host(name=f"{c}{n}", folder="/h", tags={"colour": c}, instance=f"i-{c}{n}")
+    for c in ("blue", "green")
+    for n in (1, 2, 3)
+)
 
 
 def instances(name: str) -> tuple[Host, ...]:
@@ -350,8 +355,10 @@ async def test_once_the_original_is_gone_the_replacement_gets_the_earlier_revisi
         assert failed.error == ErrorInformation(
             code="IAM_ROLE_PERMISSIONS", message="Terminate: Terminate does not work"
         )
-        assert failed.rollback is not None and failed.rollback.rollback_deployment_id
-        back = await world.ends(failed.rollback.rollback_deployment_id)
+        assert failed.rollback is None  # by itself, what serves well stays
+        by_hand = Service(world.store, lambda: (), lambda: world.time, ()).roll_back(made)
+        assert by_hand is not None
+        back = await world.ends(by_hand)
     assert (back.status, back.error) == (DeploymentStatus.SUCCEEDED, None)
     assert back.revision == good.revision
     assert world.ran(back.id) == of("blue", PIPELINE.events)
@@ -515,3 +522,44 @@ async def test_the_original_gets_its_new_instances_back_as_well(world: World) ->
         again = world.deploy(**SCALED)
         await world.ends(again)
     assert world.ran(again) == of("newest", INSTALL + ALLOW) | of("old", BLOCK)
+
+
+async def test_hosts_that_are_no_instances_cannot_be_terminated_and_are_not_deployed_from(world: World) -> None:
+    world.hosts = tuple(msgspec.structs.replace(host, instance="") for host in HOSTS)
+    made = world.deploy(blue_green=BlueGreen())
+    async with world.driven():
+        ended = await world.ends(made)
+    assert ended.error is not None and ended.error.code == "NO_INSTANCES"
+    assert "blue1, blue2, blue3 are no EC2 instances; keep it" in ended.error.message
+    assert world.ran(made) == {}
+
+
+async def test_an_alarm_stops_a_deployment_that_waits_and_the_way_back_is_not_watched(world: World) -> None:
+    waits = BlueGreen(ready_wait=60 * MINUTE, termination_wait=None)
+    made = world.deploy(blue_green=waits, rollback_on=("DEPLOYMENT_STOP_ON_ALARM",))
+    alarm = ErrorInformation(code="ALARM_ACTIVE", message="errors is in state ALARM")
+    async with world.driven():
+        await world.is_ready(made)
+        assert world.store.watch.failed(made, alarm, world.time)
+        stopped = await world.ends(made)
+        assert (stopped.status, stopped.error) == (DeploymentStatus.STOPPED, alarm)
+        assert stopped.rollback is not None and stopped.rollback.rollback_deployment_id
+        back = await world.ends(stopped.rollback.rollback_deployment_id)
+    assert back.status is DeploymentStatus.SUCCEEDED
+    assert world.ran(back.id) == of("blue", ALLOW)
+
+
+async def test_a_group_of_the_api_that_never_said_what_becomes_of_its_instances_is_not_deployed_to(
+    world: World,
+) -> None:
+    made = world.deploy(declared={"deploymentStyle": {"deploymentType": "BLUE_GREEN"}})
+    async with world.driven():
+        ended = await world.ends(made)
+    assert ended.error is not None and ended.error.code == "MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION"
+
+
+async def test_without_a_load_balancer_nothing_can_take_over(world: World) -> None:
+    made = world.deploy(load_balancer=None)
+    async with world.driven():
+        ended = await world.ends(made)
+    assert ended.error is not None and ended.error.code == "MISSING_ELB_INFORMATION"

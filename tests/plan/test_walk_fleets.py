@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.model.deployment import DeploymentStatus, ErrorInformation
-from runner.model.fleets import Fleet, Green
+from runner.model.fleets import Fleet, Green, Live
 from runner.model.manifest import BlueGreen, GroupSettings
 from runner.model.program import Act, Wait
 from runner.model.rollout import BatchStep, HoldStep, MinimumHealthyHosts, Rollout, Share
 from runner.model.target import EventStatus, TargetStatus
 from runner.plan.batches import minimum_healthy
-from runner.plan.fleets import TERMINATE, FleetProgram, compile_fleets, redeclared
+from runner.plan.fleets import TERMINATE, FleetProgram, compile_fleets, redeclared, sides
 from runner.plan.lifecycle import server_blue_green
 from runner.plan.walk_fleets import FleetMove, FleetTarget, FleetView, walk_fleets
 
@@ -204,3 +204,13 @@ def test_a_group_that_was_told_of_flat_tags_is_told_back_with_those_of_its_new_h
         "autoScalingGroups": [{"name": "x"}],
     }
     assert redeclared(declared, Fleet()) == {"serviceRoleArn": "r"}
+
+
+def test_two_fleets_of_a_manifest_take_turns_until_it_names_others() -> None:
+    a, b, c = (Fleet(tags={"fleet": (name,)}) for name in "abc")
+    group = GroupSettings(name="live", rollout=CONFIGURATIONS[0], tags=a.tags, green=Green(fleet=b))
+    assert sides(group, None) == (a, b)
+    assert sides(group, Live(fleet=b, instead_of=a)) == (b, a)
+    assert sides(group, Live(fleet=a, instead_of=a)) == (a, b)
+    changed = msgspec.structs.replace(group, tags=c.tags)
+    assert sides(changed, Live(fleet=b, instead_of=a)) == (c, b)

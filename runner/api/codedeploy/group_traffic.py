@@ -81,11 +81,11 @@ def waits(declared: Declared, platform: ComputePlatform) -> BlueGreen:
     ready, end = shape.get("deploymentReadyOption") or {}, shape.get("terminateBlueInstancesOnDeploymentSuccess") or {}
     longest = LONGEST_READY_WAIT.get(platform)
     stops = ready.get("actionOnTimeout") == "STOP_DEPLOYMENT" and longest is not None
+    # Instances end only where somebody said so; the tasks of a service always do.
+    kept = end.get("action") != "TERMINATE" if platform == "Server" else end.get("action") == "KEEP_ALIVE"
     return BlueGreen(
         ready_wait=_minutes(ready.get("waitTimeInMinutes") or longest) if stops else None,
-        termination_wait=None
-        if end.get("action") == "KEEP_ALIVE"
-        else _minutes(end.get("terminationWaitTimeInMinutes")),
+        termination_wait=None if kept else _minutes(end.get("terminationWaitTimeInMinutes")),
     )
 
 

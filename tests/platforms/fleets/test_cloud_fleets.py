@@ -194,3 +194,40 @@ def test_a_template_is_copied_by_its_id_and_what_aws_adds_is_not() -> None:
         "AvailabilityZones": ["eu-west-1a"],
         "Tags": [{"Key": "penstock:deployment", "Value": "d-NEW", "PropagateAtLaunch": False}],
     }
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+@pytest.mark.parametrize(
+    ("event", "service", "operation"),
+    [
+        ("Provision", "autoscaling", "CreateAutoScalingGroup"),
+        ("Attach", "autoscaling", "AttachLoadBalancerTargetGroups"),
+        ("Attach", "autoscaling", "DetachLoadBalancerTargetGroups"),
+        ("Terminate", "autoscaling", "DeleteAutoScalingGroup"),
+        ("Terminate", "ec2", "TerminateInstances"),
+    ],
+)
+async def test_a_call_that_is_cut_off_changes_nothing_of_how_an_act_ends(
+    rig: Rig, event: str, service: str, operation: str, carried_out: bool
+) -> None:
+    alone = rig.world.instance(app="shop")  # of the original by its tags
+    group = rig.world.target_group("web")
+    rig.world.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName="web", TargetGroupARNs=[group])
+    if event != "Provision":
+        await rig.act(rig.task("Provision"))
+    rig.aws.cut(service, operation, times=1, carried_out=carried_out)
+    outcome = await rig.act(rig.task(event, *rig.blue, alone))
+    assert outcome.succeeded, outcome
+    assert len(rig.shown(COPY)["Instances"]) == 2
+    if event == "Attach":
+        assert (rig.shown("web")["TargetGroupARNs"], rig.shown(COPY)["TargetGroupARNs"]) == ([], [group])
+    if event == "Terminate":
+        assert rig.states(*rig.blue, alone) == {"terminated"}
+
+
+async def test_a_group_that_is_busy_is_deleted_when_it_is_not_any_more(rig: Rig) -> None:
+    rig.aws.fail("autoscaling", "DeleteAutoScalingGroup", times=2, code="ScalingActivityInProgress", status=400)
+    outcome = await rig.act(rig.task("Terminate"))
+    assert outcome.succeeded, outcome
+    assert any("Auto Scaling group web is busy" in line for line in rig.said)
+    assert rig.states(*rig.blue) == {"terminated"}
