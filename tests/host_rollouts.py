@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fakes.traffic_platform import FakeTrafficPlatform
 from host_cases import tgz
 from store_cases import ALL_AT_ONCE, group, manifest, revision
-from fakes.traffic_platform import FakeTrafficPlatform
 from waiting import until
 
 from runner.execute.driver import Driver

@@ -109,7 +109,10 @@ def test_every_configuration_that_is_shown_is_valid(name: str, tmp_path: Path) -
 def test_every_key_of_the_configuration_is_explained() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     schema = json.loads(resources.read("schemas", "config.schema.json"))
-    places = [schema, *(schema["$defs"][name] for name in ("repository", "host", "notifier", "api", "agents", "instances"))]
+    places = [
+        schema,
+        *(schema["$defs"][name] for name in ("repository", "host", "notifier", "api", "agents", "instances")),
+    ]
     keys = {key for place in places for key in place["properties"]}
 
     unexplained = {key for key in keys if not any(form in page for form in (f"`{key}`", f"[{key}]", f"[{key}."))}

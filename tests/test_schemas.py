@@ -74,7 +74,11 @@ def test_a_wrong_pipeline_is_refused():
 
 
 def test_a_servers_event_says_whose_appspec_is_read():
-    wrong = {"platform": "Server", "deployment_type": "IN_PLACE", "lifecycle_events": [{"name": "Install", "hookable": True}]}
+    wrong = {
+        "platform": "Server",
+        "deployment_type": "IN_PLACE",
+        "lifecycle_events": [{"name": "Install", "hookable": True}],
+    }
     [problem] = schema.check(wrong, "pipeline")
     assert (problem.path, problem.message) == (("lifecycle_events", 0), "bundle is missing")
     assert schema.check({**wrong, "platform": "Lambda", "deployment_type": "BLUE_GREEN"}, "pipeline") == []

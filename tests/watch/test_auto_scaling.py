@@ -26,7 +26,7 @@ def hooked(world: LaunchWorld, **settings: object) -> dict[str, str]:
     return place
 
 
-def test_when_the_newest_deployment_failed_a_launched_host_gets_the_last_successful_revision(
+def test_statement_34_when_the_newest_deployment_failed_a_launched_host_gets_the_last_successful_revision(
     world: LaunchWorld,
 ) -> None:
     place = hooked(world)  # statement 34
