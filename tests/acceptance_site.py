@@ -29,9 +29,9 @@ class Checkout:
 
     def deploy(self, config: Path, state: Path, environment: Mapping[str, str]) -> list[str]:
         """Have its commit recorded for deployment; the server carries it out. IDs of the deployments."""
+        options = ["--config", str(config), "--state", str(state)]
         done = subprocess.run(
-            [sys.executable, "-m", "runner", "--config", str(config), "--state", str(state), "--output", "json"]
-            + ["deploy", "--detach"],
+            [sys.executable, "-m", "runner", *options, "--output", "json", "deploy", "--detach"],
             cwd=self.folder,
             env={**os.environ, **environment},
             capture_output=True,

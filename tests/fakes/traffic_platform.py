@@ -15,7 +15,8 @@ from runner.ports import Report
 class FakeTrafficPlatform:
     """*done*: every act as it was carried out, once each: deployment, event, weight.
 
-    *begun*: every event that was asked for. An act in *held* waits until `let_go`; one in *failing* fails with that CodeDeploy error code.
+    *begun*: every event that was asked for. An act in *held* waits until `let_go`; one in *failing* fails with that error
+    code of CodeDeploy.
     """
 
     def __init__(self) -> None:
