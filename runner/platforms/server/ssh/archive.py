@@ -11,7 +11,7 @@ _MAIN = b"import sys\n\nfrom runner.host.main import main\n\nsys.exit(main(sys.a
 
 
 class Archive:
-    """The executor of this version; the same bytes however often it is built. *name*: of its content."""
+    """The executor of this version. *name*: of its sources."""
 
     def __init__(self) -> None:
         self._sources = sources(with_agent=False)
