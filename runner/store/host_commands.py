@@ -1,10 +1,10 @@
 """Commands for agents, and when each agent was last heard of."""
 
+import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from runner.model.command import Outcome
 from runner.model.deployment import ACTIVE
@@ -23,18 +23,24 @@ _COUNT = "SELECT count(*) FROM host_commands WHERE deployment_id = ? AND target 
 _FIND = sa.select(host_commands).where(
     sa.tuple_(*host_commands.primary_key).in_(sa.bindparam("keys", expanding=True)),
 )
-_KEEP_COMMAND = insert(host_commands)
-_KEEP_COMMAND = _KEEP_COMMAND.on_conflict_do_update(
-    index_elements=host_commands.primary_key,
-    set_={column.name: column for column in _KEEP_COMMAND.excluded if column.name not in host_commands.primary_key},
-)
+_KEEP_COMMAND = """
+INSERT INTO host_commands (
+    deployment_id, target, event, attempt,
+    status, handed_out, acknowledged, queued_at, handed_out_at, acknowledged_at, completed_at, outcome
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (deployment_id, target, event, attempt) DO UPDATE
+SET status = excluded.status, handed_out = excluded.handed_out, acknowledged = excluded.acknowledged,
+    queued_at = excluded.queued_at, handed_out_at = excluded.handed_out_at,
+    acknowledged_at = excluded.acknowledged_at, completed_at = excluded.completed_at, outcome = excluded.outcome
+"""
+"""As text, given to the driver as it is, as is the next: SQLAlchemy takes twice SQLite's time, and a host waits for it."""
 _KEEP_CONTACT = """
 INSERT INTO agents (host, last_contact_at, version, identifier) VALUES (?, ?, ?, ?)
 ON CONFLICT (host) DO UPDATE
 SET last_contact_at = excluded.last_contact_at, version = excluded.version, identifier = excluded.identifier
 WHERE last_contact_at < excluded.last_contact_at
 """
-"""As text, given to the driver as it is: there are as many contacts as polls, and SQLAlchemy takes twice SQLite's time."""
+"""There are as many contacts as polls."""
 
 
 class HostCommands:
@@ -75,7 +81,7 @@ class HostCommands:
     def save(self, commands: Sequence[HostCommand], contacts: Sequence[AgentContact]) -> None:
         with self._db.write() as tx:
             if commands:
-                tx.execute(_KEEP_COMMAND, [_row(command) for command in commands])
+                tx.exec_driver_sql(_KEEP_COMMAND, [_row(command) for command in commands])
             if contacts:
                 tx.exec_driver_sql(_KEEP_CONTACT, [_contact_row(contact) for contact in contacts])
 
@@ -102,21 +108,25 @@ def _command(row: Any) -> HostCommand:
     return HostCommand(**fields)
 
 
-def _row(command: HostCommand) -> dict[str, Any]:
-    return {
-        "deployment_id": command.deployment_id,
-        "target": command.host,
-        "event": command.event,
-        "attempt": command.attempt,
-        "status": command.status,
-        "handed_out": command.handed_out,
-        "acknowledged": command.acknowledged,
-        "queued_at": command.queued_at,
-        "handed_out_at": command.handed_out_at,
-        "acknowledged_at": command.acknowledged_at,
-        "completed_at": command.completed_at,
-        "outcome": to_json(command.outcome) if command.outcome else None,
-    }
+def _row(command: HostCommand) -> tuple[Any, ...]:
+    return (
+        command.deployment_id,
+        command.host,
+        command.event,
+        command.attempt,
+        command.status,
+        command.handed_out,
+        command.acknowledged,
+        in_text(command.queued_at),
+        _in_text(command.handed_out_at),
+        _in_text(command.acknowledged_at),
+        _in_text(command.completed_at),
+        to_json(command.outcome) if command.outcome else None,
+    )
+
+
+def _in_text(time: dt.datetime | None) -> str | None:
+    return None if time is None else in_text(time)
 
 
 def _contact_row(contact: AgentContact) -> tuple[str, str, str, str]:
