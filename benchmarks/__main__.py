@@ -6,7 +6,18 @@ from importlib import import_module
 
 from benchmarks import machine
 
-NAMES = ("commit_to_event", "rollout_100", "validate", "decide", "agents", "agent_events")
+NAMES = (
+    "commit_to_event",
+    "rollout_100",
+    "validate",
+    "decide",
+    "monorepo",
+    "agents",
+    "agent_events",
+    "aws",
+    "watch",
+    "webhooks",
+)
 
 
 def main() -> int:

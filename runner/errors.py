@@ -4,6 +4,7 @@ A `UserError` is the user's to mend and says where. A `WorldError` is the outsid
 Anything else that escapes is our bug. A script that fails on a host is none of these: it is an outcome.
 """
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -43,6 +44,14 @@ class WorldError(RunnerError):
     def __init__(self, message: str = "", *, retryable: bool = True) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+class Throttled(WorldError):
+    """A service that wants to be left alone for so long."""
+
+    def __init__(self, message: str, wait: dt.timedelta) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class Mistake(NamedTuple):  # a dataclass would cost `penstock validate` a tenth of its time

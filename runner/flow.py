@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 
 from runner.errors import RevisionDoesNotExist, RunnerError, UserError, WorldError
 from runner.log import get_logger
@@ -25,6 +25,7 @@ from runner.plan.traffic import check_load_balancer
 from runner.ports import Clock, FlowStore, Repository, Sources
 from runner.render import appspec, manifest
 from runner.render.context import Context
+from runner.render.rendered import Rendered
 from runner.render.specs import target_spec
 from runner.threads import in_thread
 
@@ -47,6 +48,7 @@ class Flow:
         self._store, self._sources, self._hosts = store, sources, hosts
         self._load_balancers = load_balancers  # names
         self._environment, self._clock = environment, clock
+        self._rendered = Rendered()
         self._log = get_logger()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = asyncio.Event()
@@ -94,7 +96,7 @@ class Flow:
         repository.fetch(change.commit_id)
         manifests = self.render(repository, change.commit_id, branch=change.branch, tag=change.tag)
         concerned = [each for each in manifests if self._watches(each, change)]
-        touched = [each for each in concerned if self._is_touched(each, change, repository)]
+        touched = self._touched(concerned, change, repository)
         wanted = [(each, self._resolve_or_wait(each, repository, change)) for each in touched]
         for each, revision in wanted:
             self.check_plan(each, revision, repository)
@@ -117,7 +119,7 @@ class Flow:
             repository=repository.name,
             environment=self._environment,
         )
-        return manifest.read(files, context)
+        return manifest.read(files, context, self._rendered)
 
     def resolve(self, wanted: Manifest, repository: Repository, commit_id: str) -> Revision:
         """What the manifest names, pinned."""
@@ -209,18 +211,27 @@ class Flow:
             return watch.tag is None  # whoever asks for tags only does not deploy branches
         return matches(watch.branch, change.branch or "")
 
-    def _is_touched(self, wanted: Manifest, change: Change, repository: Repository) -> bool:
-        """Whether anything that concerns the application differs from the last commit that was judged for it."""
-        before = self._store.considered_commits().get(wanted.application)
-        if before is None or change.tag is not None:
-            return True
-        changed = repository.changed_paths(before, change.commit_id)
-        if changed is None:
-            return True  # history was rewritten beyond what we know
-        patterns = wanted.watch.paths
-        if patterns is None:
-            patterns = (f"{wanted.root}/**",) if wanted.root else ("**",)
-        return any(path == wanted.file or any(matches(each, path) for each in patterns) for path in changed)
+    def _touched(self, concerned: Iterable[Manifest], change: Change, repository: Repository) -> list[Manifest]:
+        """Those of which anything differs from the last commit that was judged for the application."""
+        if change.tag is not None:
+            return list(concerned)
+        considered = self._store.considered_commits()
+        changed = cache(partial(repository.changed_paths, after=change.commit_id))
+        return [
+            each
+            for each in concerned
+            if (before := considered.get(each.application)) is None or _is_touched(each, changed(before))
+        ]
+
+
+def _is_touched(wanted: Manifest, changed: Collection[str] | None) -> bool:
+    """*changed*: paths; None when history was rewritten beyond what we know."""
+    if changed is None:
+        return True
+    patterns = wanted.watch.paths
+    if patterns is None:
+        patterns = (f"{wanted.root}/**",) if wanted.root else ("**",)
+    return any(path == wanted.file or any(matches(each, path) for each in patterns) for path in changed)
 
 
 def _leave(busy: set[str], repository: str, _task: object) -> None:

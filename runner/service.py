@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runner.config import InstancesConfig, LoadBalancerConfig
 from runner.errors import DeploymentAlreadyCompleted, DeploymentGroupDoesNotExist, UserError
-from runner.model.deployment import UNFINISHED, Deployment, DeploymentStatus, Options
+from runner.model.deployment import BESIDE, UNFINISHED, Deployment, DeploymentStatus, Options
 from runner.model.functions import LambdaSpec, LambdaState
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
@@ -119,6 +119,11 @@ class Service:
         None is returned.
         """
         deployment = self._store.deployment(deployment_id)
+        if deployment.creator in BESIDE:
+            raise UserError(
+                f"{deployment_id} is for one instance that Auto Scaling launched or ended, and changed nothing for the "
+                f"group; name the deployment that brought {deployment.place} its revision"
+            )
         if (undone := _gives_back(deployment)) is not None:
             raise UserError(
                 f"{deployment_id} is itself the way back from {undone}; `penstock rollback {undone}` goes that way again, "
@@ -127,9 +132,15 @@ class Service:
         if not deployment.status.is_terminal:
             self._store.request_stop(deployment_id, self._clock(), rollback=True)
             return None
-        if _can_be_restored(deployment):
+        if self._can_be_restored(deployment):
             return self._store.create_restoring(deployment, self._clock())
         earlier = self._successful_before(deployment)
+        if _names_its_fleet(deployment.settings):
+            raise UserError(
+                f"traffic cannot go back from {deployment_id}: it never began, or another deployment has since. Which hosts "
+                f"are to replace those of {deployment.place} must be said: create a deployment of the revision of "
+                f"{earlier.id} with targetInstances"
+            )
         description = f"rolls back {deployment_id}"
         return self._store.create_again(earlier, Options(description=description), self._clock())
 
@@ -227,6 +238,16 @@ class Service:
             raise UserError(f"nothing was ever deployed successfully to {application}/{group}; `penstock deploy` first")
         return good
 
+    def _can_be_restored(self, deployment: Deployment) -> bool:
+        """Whether what served before is still there: versions of a function stay, tasks do not; of hosts the store knows."""
+        if deployment.started_at is None:
+            return False
+        if deployment.settings.green is not None:
+            return self._store.is_last(deployment.id)
+        if deployment.settings.platform == "Server":
+            return False
+        return deployment.settings.platform == "Lambda" or deployment.status is not DeploymentStatus.SUCCEEDED
+
     def _successful_before(self, deployment: Deployment) -> Deployment:
         history = self._store.deployments(
             application=deployment.application, group=deployment.group, statuses=(DeploymentStatus.SUCCEEDED,)
@@ -250,8 +271,15 @@ class Service:
 
 
 def _gives_back(deployment: Deployment) -> str | None:
-    """The deployment whose traffic it moves back. What was before has never been whole, and has not stood its checks."""
-    if deployment.settings.platform == "Server" or deployment.rollback is None:
+    """The deployment whose traffic it moves back. What was before has never been whole, and has not stood its checks.
+
+    None for one between fleets of servers that has not succeeded: it may be tried again.
+    """
+    if deployment.rollback is None:
+        return None
+    if deployment.settings.platform == "Server" and (
+        deployment.settings.green is None or deployment.status is not DeploymentStatus.SUCCEEDED
+    ):
         return None
     return deployment.rollback.rollback_triggering_deployment_id
 
@@ -263,15 +291,9 @@ def _events(settings: GroupSettings) -> tuple[str, ...]:
     return server_blue_green().install + server_blue_green().allow
 
 
-def _can_be_restored(deployment: Deployment) -> bool:
-    """Whether what served before is still there: versions of a function stay, tasks and hosts do not."""
-    if deployment.started_at is None:
-        return False
-    if deployment.settings.green is not None:
-        return deployment.status is not DeploymentStatus.SUCCEEDED
-    if deployment.settings.platform == "Server":
-        return False
-    return deployment.settings.platform == "Lambda" or deployment.status is not DeploymentStatus.SUCCEEDED
+def _names_its_fleet(settings: GroupSettings) -> bool:
+    """Whether each deployment of the group says which hosts are to replace the others, as the wire API has it."""
+    return bool(settings.declared) and settings.green is not None and not settings.green.copy
 
 
 def _unseen(spec: TargetSpec) -> TargetState:

@@ -95,6 +95,7 @@ class HttpServer:
     requests: list[str] = field(default_factory=list)
     stop_after: int | None = None
     redirect_to: str | None = None  # send everybody there instead
+    protocol_0: bool = False  # be a server that knows no later one
     authorizations: list[str] = field(default_factory=list)  # every secret that was shown to it
     silent: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -184,7 +185,7 @@ class _Bridge(http.server.BaseHTTPRequestHandler):
                 "QUERY_STRING": query,
                 "CONTENT_TYPE": self.headers.get("Content-Type", ""),
                 "CONTENT_LENGTH": str(len(body)),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "GIT_PROTOCOL": "" if server.described.protocol_0 else self.headers.get("Git-Protocol", ""),
             },
         )
         head, _, content = done.stdout.partition(b"\r\n\r\n")

@@ -5,9 +5,12 @@
         world.ended(world.release(place, "one"))
         (new,) = world.launch("web")
         world.until(lambda: world.state("web", new) == "InService")
+        world.end(new)
+        world.until(lambda: world.state("web", new) == "")
 
-Nothing runs on the instances: `world.has` says which revision each was given, `world.broken` on which keys Install fails,
-and while `world.held` is set no ValidateService ends. Everything else is real, and `world.restart()` is a new process.
+Nothing runs on the instances: `world.has` says which revision each was given and was not stopped, `world.broken` on which
+keys Install fails, and ApplicationStop of an instance that ends; while `world.held` is set no BlockTraffic and no last event
+of a host ends. Everything else is real.
 """
 
 import asyncio
@@ -65,6 +68,17 @@ class LaunchWorld(AwsWorld):
         self.ec2.autoscaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=size)
         return sorted(set(self.ec2.members(group)) - before)
 
+    def end(self, instance: str) -> None:
+        """Auto Scaling is to end it, and launches none in its place."""
+        self.ec2.autoscaling.terminate_instance_in_auto_scaling_group(
+            InstanceId=instance, ShouldDecrementDesiredCapacity=True
+        )
+
+    def known(self, place: dict[str, str]) -> set[str]:
+        """The hosts that the deployment group has, as far as it knows."""
+        found = self.store.instance_health(place["applicationName"], place["deploymentGroupName"])
+        return {each.target for each in found}
+
     def state(self, group: str, instance: str) -> str:
         """Its place in its life; empty when it is none of the group's."""
         found = self.ec2.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
@@ -100,7 +114,7 @@ class LaunchWorld(AwsWorld):
         platform = FakePlatform(self._run)
         self._driver = Driver(self.store, platform, FakeTrafficPlatform(), prepared, self._logs, self.now)
         watch = AutoScalingWatch(
-            self._calls, self.store.launches, clock=self.now, interval=0.1, begun=self._driver.wake
+            self._calls, self.store.lifecycle_actions, clock=self.now, interval=0.1, begun=self._driver.wake
         )
         watching = asyncio.create_task(watch.run())
         self._began.set()
@@ -111,11 +125,13 @@ class LaunchWorld(AwsWorld):
             await asyncio.gather(watching, return_exceptions=True)
 
     async def _run(self, command: Command, report: Report) -> Outcome:
-        key = getattr(command.job.revision, "key", "")
-        if command.lifecycle_event == "ValidateService":
+        key, ends = getattr(command.job.revision, "key", ""), command.job.creator == "autoscalingTermination"
+        if command.is_last or command.lifecycle_event == "BlockTraffic":
             await until(lambda: not self.held.is_set(), within=60)
-        if command.lifecycle_event == "Install":
+        if command.lifecycle_event == ("ApplicationStop" if ends else "Install"):
             if key in self.broken:
                 return Outcome(succeeded=False)
             self.has[command.host.name] = key
+            if ends:
+                del self.has[command.host.name]
         return Outcome(succeeded=True)

@@ -1,5 +1,6 @@
 """The benchmarks still work. How fast anything is, is no test's business."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,16 @@ def test_a_benchmark_of_a_tiny_size_prints_its_cases_in_a_table(name: str, cases
     first_cells = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
     assert first_cells[0] == "case"
     assert set(cases) <= set(first_cells[2:])
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="there is no wrk here: apt-get install wrk")
+def test_webhooks_that_are_acknowledged_are_all_stored() -> None:
+    done = benchmarks("webhooks", "--small", "--runs", "1")
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if line[:1] == "|"]
+    assert rows[0][-2:] == ["failed", "lost"]
+    assert rows[2][0] == "penstock serve, durable"
+    assert rows[2][-2:] == ["0", "0"]
 
 
 def test_an_unknown_benchmark_is_refused_and_the_known_ones_are_named() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store_cases import EVENTS, World, group, manifest, revision
+from store_cases import EVENTS, T0, World, group, manifest, revision
 
 from runner.config import InstancesConfig
 from runner.errors import (
@@ -16,8 +16,10 @@ from runner.errors import (
     NoInstances,
     UserError,
 )
+from runner.model.aws import AwsPlace
 from runner.model.deployment import DeploymentStatus, Options
 from runner.model.ec2 import Ec2Targets
+from runner.model.lifecycle_actions import LifecycleHook
 from runner.model.manifest import After, GroupSettings
 from runner.model.target import Host
 from runner.model.traffic import LoadBalancing
@@ -118,6 +120,21 @@ def test_rolling_back_the_first_deployment_is_refused(world: World, service: Ser
     made = world.push("1", manifest(group("production")))[0]
     world.settle()
     with pytest.raises(DeploymentAlreadyCompleted, match="nothing to go back to"):
+        service.roll_back(made)
+
+
+def test_a_deployment_to_one_instance_that_auto_scaling_launched_is_nothing_to_roll_back(
+    world: World, service: Service
+) -> None:
+    world.push("1", manifest(group("production")))
+    world.settle()
+    group_id = world.store.deployments()[0].group_id
+    hook = LifecycleHook(
+        group_id=group_id, place=AwsPlace(), auto_scaling_group="web", transition="launching", name="hook"
+    )
+    made = world.store.lifecycle_actions.begin(hook, "i-0123456789abcdef0", T0)
+    assert made is not None
+    with pytest.raises(UserError, match="is for one instance that Auto Scaling launched or ended"):
         service.roll_back(made)
 
 

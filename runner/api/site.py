@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from runner.api.asgi import CLOSE, App, Receive, Scope, Send, answer
+from runner.api.webhooks.endpoint import PATH as WEBHOOKS
 from runner.errors import WorldError
 from runner.threads import in_thread
 
@@ -18,12 +19,13 @@ class Mounts(NamedTuple):
     """What is served beside health; None is not served. Each is an ASGI application.
 
     *api*: `POST /`, and `/service/...` of protocols that it refuses. *enrol*: `POST /enrol`. *bundles*: every other GET,
-    as agents also ask for `/KEY` of the host BUCKET.ADDRESS, where a key may be one word.
+    as agents also ask for `/KEY` of the host BUCKET.ADDRESS, where a key may be one word. *webhooks*: `POST /webhooks/...`.
     """
 
     api: App | None = None
     enrol: App | None = None
     bundles: App | None = None
+    webhooks: App | None = None
 
 
 class Site:
@@ -37,11 +39,13 @@ class Site:
 
     def _place(self, scope: Scope) -> App:
         path, reads = scope["path"], scope["method"] in _READS
-        api, enrol, bundles = self._mounts
+        api, enrol, bundles, webhooks = self._mounts
         if path == "/healthz" and reads:
             return self._healthz
         if api and path == "/":
             return _greet if reads else api  # the official agent asks for GET / when it starts
+        if webhooks and path.startswith(WEBHOOKS) and scope["method"] == "POST":
+            return webhooks
         if enrol and path == "/enrol":
             return enrol
         if bundles and reads:

@@ -22,14 +22,14 @@ class Denial(NamedTuple):
     by: str
 
     def __str__(self) -> str:
-        action, resource = self.statement["Action"], self.statement["Resource"]
+        """To be put behind the name of the call."""
+        resource = self.statement["Resource"]
         whose = self.who or "the credentials in use"
         where = "" if resource == "*" else f" on {resource}"
+        refused = f"not allowed for {whose}{where}"
         if self.by:
-            return (
-                f"{whose} may not {action}{where}: a {self.by} denies it, whatever else allows it. That must be changed"
-            )
-        return f"{whose} may not {action}{where}. This statement in a policy of its own allows it: {compact(self.statement)}"
+            return f"{refused}: a {self.by} denies it, whatever else allows it. That must be changed"
+        return f"{refused}. This statement in a policy of its own allows it: {compact(self.statement)}"
 
 
 def denial(message: str, action: str, params: Mapping[str, Any]) -> Denial:

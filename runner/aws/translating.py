@@ -32,6 +32,11 @@ _REFUSED_CREDENTIALS = frozenset(
 _NO_LONGER = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _LIMITS = frozenset({"LimitExceededException", "CodeStorageExceededException", "ResourceLimitExceeded"})
 
+_NO_REGION = (
+    "no AWS region is set. A manifest says it as `aws: {region: eu-west-1}`, for all or for one deployment group; groups of "
+    "the API have the `region` of [api] in penstock.toml. Or set AWS_DEFAULT_REGION"
+)
+
 
 class Call(NamedTuple):
     place: AwsPlace
@@ -87,7 +92,7 @@ def of_silence(call: Call, error: Exception) -> Trouble:
     from botocore import exceptions as raised
 
     if isinstance(error, raised.NoRegionError):
-        return _wrong(call, "no AWS region is set: give one to the deployment group, or set AWS_DEFAULT_REGION")
+        return _wrong(call, _NO_REGION)
     if isinstance(error, raised.ProfileNotFound | raised.ConfigParseError | raised.InvalidConfigError):
         return _wrong(call, f"the AWS configuration cannot be used: {error}")
     if isinstance(error, raised.ParamValidationError):
@@ -140,6 +145,7 @@ def _denied(call: Call, code: str, message: str) -> Trouble:
         operation=call.name,
         aws_code=code,
         statement=found.statement,
+        denied_by=found.by,
     )
     return Trouble(error, "none")
 

@@ -41,7 +41,7 @@ class Watch:
     ) -> None:
         self._store, self._alarms, self._clock, self._interval = store, alarms, clock, interval
         self._failed = failed
-        self._seen: set[tuple[str, int]] = set()
+        self._seen: set[tuple[str, int | None]] = set()
         self._asking: dict[Asked, asyncio.Task[None]] = {}
         self._gets = asyncio.Semaphore(_AT_ONCE)
         self._news = asyncio.Event()
@@ -79,10 +79,11 @@ class Watch:
         except Exception as error:  # noqa: BLE001 - whatever the store has, the next look may succeed
             self._log.warning("deployments to watch could not be read", error=str(error))
             return
-        seen, self._seen = self._seen, {(each.deployment_id, each.step) for each in watched}
-        wanted = [each for each in watched if not only_new or (each.deployment_id, each.step) not in seen]
+        seen, self._seen = self._seen, {_stage(each) for each in watched}
+        wanted = [each for each in watched if not only_new or _stage(each) not in seen]
+        everyone = by_place(watched)
         for place, of in by_place(wanted).items():
-            self._ask(place, of, partial(self._look_at_alarms, place, of))
+            self._ask(place, of, partial(self._look_at_alarms, place, of, everyone[place]))
         for check, who in by_url(wanted).items():
             self._ask(check, [each for each, _ in who], partial(self._get, check, who))
 
@@ -93,7 +94,7 @@ class Watch:
 
     def _ask(self, whom: Asked, of: Iterable[Watched], asking: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if whom in self._asking:
-            self._seen -= {(each.deployment_id, each.step) for each in of}  # new the next time, too
+            self._seen -= {_stage(each) for each in of}  # new the next time, too
             return
         task = asyncio.create_task(asking())
         self._asking[whom] = task
@@ -104,9 +105,10 @@ class Watch:
 
         task.add_done_callback(ended)
 
-    async def _look_at_alarms(self, place: AwsPlace, of: Sequence[Watched]) -> None:
-        names = {name for each in of for name in alarm_names(each)}
-        read = partial(self._alarms.read, place, names, max_age=self._interval / 2)
+    async def _look_at_alarms(self, place: AwsPlace, of: Sequence[Watched], everyone: Sequence[Watched]) -> None:
+        """*everyone* there is asked for in the same breath: then the next newcomer has an answer that is young enough."""
+        names, others = ({name for each in some for name in alarm_names(each)} for some in (of, everyone))
+        read = partial(self._alarms.read, place, names, max_age=self._interval / 2, others=lambda: others)
         await self._tell(failed_by_alarms(of, await in_thread(read)))
 
     async def _get(self, check: HttpCheck, who: Sequence[tuple[Watched, str]]) -> None:
@@ -139,3 +141,8 @@ class Watch:
                 await asyncio.sleep(_GATHER)
         except TimeoutError:
             pass
+
+
+def _stage(watched: Watched) -> tuple[str, int | None]:
+    """What is new when it was not there the last time: a deployment, or its step where that has checks of its own."""
+    return watched.deployment_id, watched.step if watched.checks else None

@@ -1,17 +1,18 @@
 """One deployment, told to an engineer at 3 a.m.: what happened, where, in which script, and what to do now."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from runner.cli.next_steps import is_divided, next_steps
 from runner.cli.screen import line, status, table
 from runner.cli.target_table import show_targets
 from runner.cli.traffic import traffic
 from runner.cli.words import between, moment, one_line, printable, span
 from runner.model.deployment import Deployment, DeploymentStatus
-from runner.model.target import EventStatus, LifecycleEvent, Target, TargetStatus
+from runner.model.target import Diagnostics, EventStatus, LifecycleEvent, Target
 from runner.service import Description
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ _CREATORS = {
     "codeDeployRollback": "as a rollback",
     "CodeDeploy": "by the watcher",
     "autoscaling": "for an instance that Auto Scaling launched",
+    "autoscalingTermination": "for an instance that Auto Scaling ends",
     "CodeDeployAutoUpdate": "for hosts that were launched meanwhile",
 }
 
 RUNNING_SHOWN = 5  # targets whose output is shown while they run
 LINES_SHOWN = 5
-_GIVE_BACK = "give the traffic back to what served before"
 
 
 def show(
@@ -42,9 +43,8 @@ def show(
 
     *awaited*: targets whose agent has not taken up its event, to what is known of the agent.
     """
-    deployment = described.deployment
     _header(out, described)
-    _outcome(out, deployment, rollback)
+    _outcome(out, described, rollback)
     if described.targets:
         out.print()
         show_targets(out, described.targets, now)
@@ -93,7 +93,8 @@ def _took(deployment: Deployment) -> str:
     return f"(took {took})" if took != "-" else ""
 
 
-def _outcome(out: "Console", deployment: Deployment, rollback: Deployment | None) -> None:
+def _outcome(out: "Console", described: Description, rollback: Deployment | None) -> None:
+    deployment = described.deployment
     if deployment.error:
         out.print()
         line(
@@ -115,7 +116,7 @@ def _outcome(out: "Console", deployment: Deployment, rollback: Deployment | None
     elif info and info.rollback_message:
         line(out, info.rollback_message)
     elif deployment.status in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED) and deployment.started_at:
-        line(out, f"not rolled back by itself: {_left(deployment)}")
+        line(out, f"not rolled back by itself: {_left(described)}")
 
 
 def _back_to(rollback: Deployment) -> str:
@@ -123,10 +124,10 @@ def _back_to(rollback: Deployment) -> str:
     return f" to {rollback.revision.short}" if rollback.settings.platform == "Server" else " to what served before"
 
 
-def _left(deployment: Deployment) -> str:
-    if deployment.settings.platform == "Server":
+def _left(described: Description) -> str:
+    if described.deployment.settings.platform == "Server":
         return "hosts that were reached kept what they had then"
-    return "the traffic stayed as it was then"
+    return f"the traffic stayed {'divided, ' if is_divided(described.targets) else ''}as it was then"
 
 
 def _running(described: Description) -> list[tuple[Target, LifecycleEvent]]:
@@ -157,64 +158,13 @@ def _failure(out: "Console", target: Target, event: LifecycleEvent) -> None:
         return
     if found.script_name:
         line(out, f"  script   {found.script_name}")
-    line(out, f"  error    {found.error_code}: {one_line(found.message)}")
+    line(out, f"  error    {_said(found)}")
     for text in printable(found.log_tail).splitlines():
         line(out, f"  | {text}")
 
 
-def next_steps(described: Description, rollback: Deployment | None) -> Iterator[tuple[str, str]]:
-    """Exact commands and what they are for."""
-    deployment, failed = described.deployment, _first_failed(described.targets)
-    if not deployment.status.is_terminal:
-        yield f"penstock show {deployment.id} --follow", "watch it"
-        if deployment.waiting_until:
-            yield f"penstock continue {deployment.id}", "end the wait now"
-        yield f"penstock stop {deployment.id}", "stop it"
-        yield "penstock sync", "carry it on, where no `penstock serve` does"
-        return
-    if failed:
-        yield _logs(deployment, failed)
-    if rollback is not None:
-        yield f"penstock show {rollback.id}", f"the rollback, {rollback.status}"
-    if deployment.status is DeploymentStatus.SUCCEEDED:
-        if deployment.previous_revision not in (None, deployment.revision):
-            yield f"penstock rollback {deployment.id}", "bring the group back to what it had before"
-        elif deployment.settings.platform == "Lambda" and _undone(deployment) is None:
-            yield f"penstock rollback {deployment.id}", _GIVE_BACK
-        return
-    if deployment.settings.platform != "Server":
-        yield from _of_traffic(deployment, rollback)
-        return
-    yield f"penstock redeploy {deployment.id}", "try the same revision again"
-    if rollback is None and deployment.previous_revision:
-        yield (
-            f"penstock redeploy {deployment.place}",
-            f"deploy {deployment.previous_revision.short}, the last that was good",
-        )
-
-
-def _logs(deployment: Deployment, target: str) -> tuple[str, str]:
-    if deployment.settings.platform == "Server":
-        return f"penstock logs {deployment.id} --target {target}", "all that its scripts printed"
-    return f"penstock logs {deployment.id}", "all that was done, and what hooks printed"
-
-
-def _of_traffic(deployment: Deployment, rollback: Deployment | None) -> Iterator[tuple[str, str]]:
-    """A deployment begins only where the traffic is undivided, so the way back comes first, unless it has been gone."""
-    if undone := _undone(deployment):  # to deploy its revision would be the way forward
-        yield f"penstock rollback {undone}", f"try again to {_GIVE_BACK}"
-        return
-    gone = rollback is not None and rollback.status not in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED)
-    first = deployment.started_at is not None and not gone
-    if first:
-        yield f"penstock rollback {deployment.id}", _GIVE_BACK
-    yield f"penstock redeploy {deployment.id}", f"{'then ' if first else ''}try the same revision again"
-
-
-def _undone(deployment: Deployment) -> str | None:
-    """Which deployment it rolls back."""
-    return deployment.rollback.rollback_triggering_deployment_id if deployment.rollback else None
-
-
-def _first_failed(targets: tuple[Target, ...]) -> str | None:
-    return next((target.id for target in targets if target.status is TargetStatus.FAILED), None)
+def _said(found: Diagnostics) -> str:
+    """Only what a script did has a code that says something."""
+    if found.error_code == "UnknownError":
+        return one_line(found.message) or "it ended, and nobody said why"
+    return f"{found.error_code}: {one_line(found.message)}"

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Looks into AWS for everything that the deployment groups of this state folder and of this checkout's HEAD need:
-credentials, roles, regions, functions, aliases, clusters, services, listeners, target groups, alarms, and every
-permission. Permissions are asked of iam:SimulatePrincipalPolicy; where that is not allowed they are tried, with calls
-that change nothing. For each one that is missing it prints the policy statement that grants it. Ends with status 1 when
-anything is missing."""
+credentials, roles, regions, functions, aliases, clusters, services, Auto Scaling groups, load balancers, alarms,
+repositories of images, and every permission. Permissions are asked of iam:SimulatePrincipalPolicy; where that is not
+allowed they are tried, with calls that change nothing. For each one that is missing it prints the policy statement that
+grants it. Ends with status 1 when anything is missing."""
 EXAMPLE = """\
 penstock doctor aws
 penstock doctor aws resize/production

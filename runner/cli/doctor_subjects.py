@@ -4,14 +4,14 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from runner.aws.doctor import Subject
+from runner.aws.doctor import EcrRepository, Subject
 from runner.cli import checkout as checkouts
 from runner.cli.session import note, repository_of
 from runner.errors import DeploymentGroupDoesNotExist, UserError
 from runner.model.application import Group
 from runner.model.manifest import Manifest
 from runner.model.platform import ComputePlatform
-from runner.model.revision import AppSpecRevision, S3Location
+from runner.model.revision import AppSpecRevision, ImageLocation, ImageRevision, S3Location
 from runner.model.value import Value
 from runner.render.traffic_appspec import parse_ecs, parse_lambda
 
@@ -26,7 +26,7 @@ _PLATFORMS: tuple[ComputePlatform, ...] = ("Lambda", "ECS", "Server")
 
 def in_state(runner: "Runner") -> Known:
     groups = (group for platform in _PLATFORMS for group in runner.store.catalog.groups.of_platform(platform))
-    return _by_name(_of_group(group) for group in groups)
+    return _by_name(_of_group(group, runner) for group in groups)
 
 
 def in_checkout(arguments: argparse.Namespace, runner: "Runner") -> Known:
@@ -42,7 +42,7 @@ def in_checkout(arguments: argparse.Namespace, runner: "Runner") -> Known:
     except UserError as error:
         note(f"the manifests of {checkout.root} are left out: {error.message}")
         return {}
-    return _by_name(subject for manifest in manifests for subject in _of_manifest(manifest))
+    return _by_name(subject for manifest in manifests for subject in _of_manifest(manifest, runner))
 
 
 def chosen(subjects: Sequence[Subject], places: Sequence[str]) -> list[Subject]:
@@ -63,15 +63,19 @@ def _by_name(subjects: Iterator[Subject]) -> Known:
     return {(each.application, each.group): each for each in subjects if each.concerns_aws}
 
 
-def _of_manifest(manifest: Manifest) -> Iterator[Subject]:
+def _of_manifest(manifest: Manifest, runner: "Runner") -> Iterator[Subject]:
     bucket = manifest.revision.bucket if isinstance(manifest.revision, S3Location) else None
+    image = _repository(manifest.revision.repository) if isinstance(manifest.revision, ImageLocation) else None
     for settings in manifest.groups:
-        yield Subject.of(manifest.application, settings, bucket=bucket)
+        live = runner.store.live(manifest.application, settings.name)
+        yield Subject.of(manifest.application, settings, bucket=bucket, live=live, image=image)
 
 
-def _of_group(group: Group) -> Subject:
+def _of_group(group: Group, runner: "Runner") -> Subject:
     """A group that the wire API made names no function and no hooks: its last AppSpec does."""
-    subject, revision = Subject.of(group.application, group.settings), group.target_revision
+    revision, live = group.target_revision, runner.store.live(group.application, group.name)
+    image = _repository(revision.repository) if isinstance(revision, ImageRevision) else None
+    subject = Subject.of(group.application, group.settings, live=live, image=image)
     if not isinstance(revision, AppSpecRevision):
         return subject
     try:
@@ -85,6 +89,20 @@ def _of_group(group: Group) -> Subject:
     except UserError:
         pass
     return subject
+
+
+def _repository(image: str) -> EcrRepository | None:
+    """None where it is pinned without AWS."""
+    from runner.sources.images import ecr_of, parse
+
+    try:
+        name = parse(image)
+    except UserError:  # said when a commit is deployed
+        return None
+    if (found := ecr_of(name)) is None:
+        return None
+    account, region = found
+    return EcrRepository(account=account, region=region, name=name.path)
 
 
 def _with(subject: Subject, **changes: object) -> Subject:

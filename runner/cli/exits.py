@@ -5,6 +5,7 @@ DEPLOYMENT_FAILED = 1
 USERS_MISTAKE = 2
 WORLDS_FAILURE = 3
 OUR_BUG = 70
+BUSY = 75
 INTERRUPTED = 130
 
 MEANINGS = {
@@ -13,6 +14,7 @@ MEANINGS = {
     USERS_MISTAKE: "something that you wrote or asked for is wrong; the message says where",
     WORLDS_FAILURE: "the outside failed: a network, a disk, a service; trying again may help",
     OUR_BUG: "a bug in Penstock; the message says what to report",
+    BUSY: "another process drives the state folder, and `sync --busy` says that this one should leave",
     INTERRUPTED: "interrupted; what was under way is recorded, and `penstock sync` takes it up again",
 }
 

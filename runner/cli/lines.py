@@ -87,7 +87,9 @@ def _said(rollout: Rollout, entry: Entry) -> str:
         case "stop requested":
             wishes: dict[bool | None, str] = {True: ", with rollback", False: ", without rollback"}
             return "stop requested" + wishes.get(details.get("rollback"), "")
-        case "rollback triggered" | "rollback impossible" | "alarm raised" | "check failed":
+        case "alarm raised":  # or it could not be read; the message says which
+            return str(details.get("message", ""))
+        case "rollback triggered" | "rollback impossible" | "check failed":
             return f"{entry.kind}: {details.get('message', '')}"
     if entry.target is not None:
         return entry.kind.rpartition(" ")[2]

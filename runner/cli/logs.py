@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Prints what the scripts of a deployment wrote on each target, target by target in deployment order; of a function or a
-service, what was done in AWS, what was waited for, and the end of its hooks' logs."""
+service, what was done in AWS, what was waited for, and the end of its hooks' logs. Where one fleet replaces another, what
+was done to whole fleets comes first (as target ~fleet)."""
 EXAMPLE = """\
 penstock logs d-1A2B3C4D5 --target web-3
 penstock --output json logs d-1A2B3C4D5"""
@@ -38,8 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _targets(arguments: argparse.Namespace, runner: "Runner", deployment_id: str) -> list[str]:
     from runner.errors import UserError
+    from runner.model.work import WHOLE_FLEET
 
     known = [target.id for target in runner.store.targets(deployment_id)]
+    if runner.logs.read(deployment_id, WHOLE_FLEET):
+        known.insert(0, WHOLE_FLEET)
     for name in arguments.target:
         if name not in known:
             raise UserError(f"{deployment_id} has no target {name}; it has {', '.join(known) or 'none yet'}")
@@ -49,11 +53,12 @@ def _targets(arguments: argparse.Namespace, runner: "Runner", deployment_id: str
 def _print(texts: dict[str, str]) -> None:
     """As it was written, but for what could steer a terminal."""
     from runner.cli.words import printable
+    from runner.model.work import WHOLE_FLEET
 
     printed = {name: text for name, text in texts.items() if text}
     for name, text in printed.items():
         if len(texts) > 1:
-            print(f"==> {name} <==")
+            print(f"==> {'whole fleets' if name == WHOLE_FLEET else name} <==")
         shown = printable(text) if sys.stdout.isatty() else text
         print(shown, end="" if shown.endswith("\n") else "\n")
     if not printed:

@@ -141,7 +141,7 @@ def _is_shift(step: Step) -> bool:
 
 def _many(run: Sequence[tuple[Act, Wait]]) -> str:
     (first, wait), (last, _) = run[0], run[-1]
-    weights = f"{first.weight}% of the traffic, then more and more to {last.weight}% in {len(run)} shifts"
+    weights = f"{first.weight} % of the traffic, then more and more to {last.weight} % in {len(run)} shifts"
     return f"{weights}, {format_duration(wait.duration or _NOTHING)} apart{watching(wait.checks)}"
 
 
@@ -163,13 +163,13 @@ def _act(step: Act, hooks: Mapping[str, str], settings: GroupSettings) -> str:
         case "Publish":
             return "publish a version of the function"
         case "Install":
-            return f"start the replacement, {step.scale or _ALL}% of its tasks"
+            return f"start the replacement, {step.scale or _ALL} % of its tasks"
         case "Scale":
-            return f"scale the replacement to {step.scale}% of its tasks"
+            return f"scale the replacement to {step.scale} % of its tasks"
         case "AllowTestTraffic" if _has_test_listener(settings):
             return "the test listener leads to the replacement"
         case "AllowTraffic":
-            return f"{step.weight}% of the traffic{watching(step.checks)}"
+            return f"{step.weight} % of the traffic{watching(step.checks)}"
         case "Check":
             return f"check {listed(list(step.checks), 12)}"
         case "Terminate":

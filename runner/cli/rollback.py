@@ -8,9 +8,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Brings a deployment group back to what it had before a deployment. One that has ended: the revision before it is
-deployed anew; where the traffic of a function or a service can still go back, only that moves. One under way: it is
-stopped, and its rollback follows. Stays until that has ended; when another process drives the state folder, that one
-carries it out, and this command follows it."""
+deployed anew; where the traffic of a function, a service or replaced hosts can still go back, only that moves. One under
+way: it is stopped, and its rollback follows. Stays until that has ended; when another process drives the state folder,
+that one carries it out, and this command follows it."""
 EXAMPLE = """\
 penstock rollback d-1A2B3C4D5
 penstock rollback d-1A2B --detach"""

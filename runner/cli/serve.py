@@ -35,8 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from runner.cli import exits
     from runner.cli.session import checkout_here, note, opened
+    from runner.cli.sigterm import sigterm_interrupts
 
-    with opened(arguments, checkout=checkout_here(arguments), logging=True) as runner, runner.driving():
+    here = checkout_here(arguments)
+    with sigterm_interrupts(), opened(arguments, checkout=here, logging=True) as runner, runner.driving():
         if not runner.config.repositories:
             note("no repository is configured: only what other commands record in this state folder is carried out")
         asyncio.run(_serve(arguments, runner))
@@ -48,7 +50,6 @@ async def _serve(arguments: argparse.Namespace, runner: "Runner") -> None:
     from contextlib import suppress
 
     from runner.cli.progress import Progress, view_for
-    from runner.cli.session import note
 
     view = view_for(arguments, runner.store.events, as_json=arguments.output == "json")
     progress = Progress(runner.store, view, runner.store.last_entry_id())
@@ -57,7 +58,7 @@ async def _serve(arguments: argparse.Namespace, runner: "Runner") -> None:
     try:
         await runner.serve(
             arguments.listen,
-            lambda address: note(f"serving from {runner.folder}" + (f", listening on {address}" if address else "")),
+            lambda address: _ready(arguments, runner, address),
             tls=_tls(arguments),
             without_tls=arguments.without_tls,
         )
@@ -66,6 +67,18 @@ async def _serve(arguments: argparse.Namespace, runner: "Runner") -> None:
         with suppress(asyncio.CancelledError):
             await showing
         await progress.finish()
+
+
+def _ready(arguments: argparse.Namespace, runner: "Runner", address: str | None) -> None:
+    """Say so here, and in the state folder, where `penstock health` looks."""
+    from runner.cli.session import note
+
+    if address:
+        scheme = "https" if _tls(arguments) or runner.config.tls else "http"
+        host, _, port = address.rpartition(":")
+        with runner.driving() as held:
+            held.tell(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{address}")
+    note(f"serving from {runner.folder}" + (f", listening on {address}" if address else ""))
 
 
 def _tls(arguments: argparse.Namespace) -> "Tls | None":

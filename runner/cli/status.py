@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Shows for every deployment group the revision it has, the deployment that is under way or waits, and the health of its
-hosts; then the changes that are pending or were refused, repositories that cannot be reached, and notifications that
-were not delivered."""
+targets (hosts, or the function or service); then the changes that are pending or were refused, repositories that cannot
+be reached, the last webhook of each repository, and notifications that were not delivered."""
 EXAMPLE = """\
 penstock status
 penstock --output json status | jq '.groups[] | select(.active)'"""
@@ -42,7 +42,7 @@ def _show(state: "State", folder: str) -> None:
     if not state.groups:
         print(f"nothing was deployed from the state folder {folder} yet; `penstock deploy` begins")
     else:
-        table(out, ("GROUP", "HAS", "SINCE", "HOSTS", "NOW"), [_row(group) for group in state.groups])
+        table(out, ("GROUP", "HAS", "SINCE", "TARGETS", "NOW"), [_row(group) for group in state.groups])
     _show_attention(state, out)
 
 
@@ -79,7 +79,7 @@ def _now(group: "GroupState") -> str:
 
 def _show_attention(state: "State", out: "Console") -> None:
     from runner.cli.screen import line
-    from runner.cli.words import one_line
+    from runner.cli.words import moment, one_line
 
     for each in state.changes:
         change = each.change
@@ -88,5 +88,9 @@ def _show_attention(state: "State", out: "Console") -> None:
     for repository in state.repositories:
         if repository.failures:
             line(out, f"repository {repository.name} failed {repository.failures} times: {repository.last_error}")
+    for delivery in state.deliveries:
+        refs = one_line(" ".join(delivery.refs)) or "no ref named"
+        waits = f"; {delivery.open} not looked after yet" if delivery.open else ""
+        line(out, f"webhook {delivery.repository} {delivery.event} {refs} at {moment(delivery.received_at)}{waits}")
     if state.undelivered:
         line(out, f"{state.undelivered} notifications are not delivered yet, or were given up")

@@ -20,6 +20,7 @@ _SIGNS = {
     EventStatus.SKIPPED: "-",
     EventStatus.PENDING: ".",
 }
+_MOVING = "AllowTraffic"  # each of its moves is an attempt; other events have begun again
 _GAP = 2  # columns, between those of a table
 
 
@@ -69,5 +70,5 @@ def _in_short(target: Target, now: dt.datetime) -> tuple[str | Text, ...]:
 def _cell(event: LifecycleEvent, now: dt.datetime, target: Target) -> Text:
     style = "bold red" if event.status is EventStatus.FAILED else ""
     took = f" {span((event.ended_at or now) - event.started_at)}" if event.started_at else ""
-    again = f" ({event.attempt} moves)" if event.attempt > 1 and target.state else ""
+    again = f" ({event.attempt} moves)" if event.attempt > 1 and target.state and event.name == _MOVING else ""
     return Text(f"{_SIGNS[event.status]}{took}{again}", style=style)

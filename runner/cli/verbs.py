@@ -15,6 +15,7 @@ SUMMARIES = {
     "deploy": "deploy this checkout's HEAD, now",
     "sync": "poll every configured repository once, deploy what changed, exit",
     "serve": "watch the configured repositories and deploy, until told to stop",
+    "health": "whether a process drives the state folder, and answers",
     "status": "what every deployment group has, and what wants attention",
     "list": "deployments, newest first",
     "show": "everything about one deployment, and what to do about it",
@@ -28,6 +29,7 @@ SUMMARIES = {
     "continue": "end the wait that a deployment is in",
     "rollback": "bring a group back to what it had before a deployment",
     "redeploy": "deploy again what a group last had successfully, or a deployment's revision",
+    "action": "what the GitHub Action runs inside a workflow",
 }
 
 

@@ -18,6 +18,7 @@ from runner.config.settings import (
     RegistryConfig,
     RepositoryConfig,
     Tls,
+    WebhookConfig,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "RegistryConfig",
     "RepositoryConfig",
     "Tls",
+    "WebhookConfig",
     "check",
     "load",
     "secret",

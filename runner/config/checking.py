@@ -14,8 +14,6 @@ from runner.errors import InvalidFiles, Mistake, UserError
 
 NOT_BUILT: schema.NotBuilt = {
     "": frozenset({"database", "api_keys", "roles", "people", "approvals"}),
-    "repositories.*": frozenset({"webhook_secret"}),
-    "repositories.*.watch": frozenset({"webhook"}),
 }
 
 
@@ -84,6 +82,8 @@ def _contradictions(data: dict[str, Any]) -> list[tuple[str, str]]:
             found.append((name, "has both branch and branches; write one of them"))
         if "private_key_passphrase" in repository and "private_key" not in repository:
             found.append((name, "has a private_key_passphrase but no private_key"))
+        if repository.get("watch") == "files" and "webhook" in repository:
+            found.append((name, 'has a webhook and watch = "files", which sees every commit by itself; remove one'))
         if repository.get("watch") == "files" and is_remote(repository["url"]):
             found.append((name, 'watch = "files" needs a repository of this machine; use watch = "poll"'))
     return found

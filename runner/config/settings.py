@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Literal
 
 from runner.model.aws import AwsSettings
+from runner.model.delivery import Sender
 from runner.model.executor import ExecutorSettings
 from runner.model.host_command import AgentTimeouts
 from runner.model.target import Host, Ssh
@@ -17,6 +18,13 @@ class Credentials(Value, frozen=True, kw_only=True):
     password: str | None = None
     private_key: str | None = None  # path of a key file
     private_key_passphrase: str | None = None
+
+
+class WebhookConfig(Value, frozen=True, kw_only=True):
+    """Who tells that a repository may have changed. *secrets*: one or two references; any of them may have signed."""
+
+    sender: Sender
+    secrets: tuple[str, ...]
 
 
 class RepositoryConfig(Value, frozen=True, kw_only=True):
@@ -36,6 +44,7 @@ class RepositoryConfig(Value, frozen=True, kw_only=True):
     interval: dt.timedelta = dt.timedelta(seconds=60)
     credentials: Credentials | None = None
     ca_file: str | None = None
+    webhook: WebhookConfig | None = None
 
 
 class RegistryConfig(Value, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from runner.config.settings import (
     RegistryConfig,
     RepositoryConfig,
     Tls,
+    WebhookConfig,
 )
 from runner.errors import UserError
 from runner.model.aws import AwsSettings
@@ -36,7 +37,15 @@ def repository(name: str, data: dict[str, Any], folder: Path) -> RepositoryConfi
         interval=parse_duration(data.get("interval", "60s")),
         credentials=_credentials(data, folder),
         ca_file=_path(data.get("ca_file"), folder),
+        webhook=_webhook(data.get("webhook"), folder),
     )
+
+
+def _webhook(data: dict[str, Any] | None, folder: Path) -> WebhookConfig | None:
+    if data is None:
+        return None
+    secrets = tuple(str(_reference(each, folder)) for each in data["secrets"])
+    return WebhookConfig(sender=data["from"], secrets=secrets)
 
 
 def _credentials(data: dict[str, Any], folder: Path) -> Credentials | None:

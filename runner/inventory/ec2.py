@@ -52,8 +52,8 @@ class Ec2Instances:
     def _described(self, place: AwsPlace, wanted: Ec2Targets) -> Iterator[Described]:
         if wanted.tag_set:
             yield from self._tagged(place, wanted)
-        if wanted.launching:
-            yield from self._instances(place, [{"Name": "instance-id", "Values": [wanted.launching]}])
+        if wanted.held:
+            yield from self._instances(place, [{"Name": "instance-id", "Values": [wanted.held.instance]}])
         if wanted.auto_scaling_groups:
             members = self._members(place, wanted.auto_scaling_groups)
             for some in (members[start : start + _AT_ONCE] for start in range(0, len(members), _AT_ONCE)):

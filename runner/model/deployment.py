@@ -12,11 +12,13 @@ from runner.model.program import WaitKind
 from runner.model.revision import Revision
 from runner.model.value import Value
 
-# CodeDeploy: the watcher saw a change. autoscaling: an instance was launched. CodeDeployAutoUpdate: what was launched
-# while the group got another revision gets that.
-Creator: TypeAlias = Literal["user", "codeDeployRollback", "CodeDeploy", "autoscaling", "CodeDeployAutoUpdate"]
+# CodeDeploy: the watcher saw a change. autoscaling: an instance was launched. autoscalingTermination: one ends.
+# CodeDeployAutoUpdate: what was launched while the group got another revision gets that.
+Creator: TypeAlias = Literal[
+    "user", "codeDeployRollback", "CodeDeploy", "autoscaling", "autoscalingTermination", "CodeDeployAutoUpdate"
+]
 
-BESIDE: tuple[Creator, ...] = ("autoscaling",)
+BESIDE: tuple[Creator, ...] = ("autoscaling", "autoscalingTermination")
 """Who creates deployments that run beside the active one of their group: each to one instance that Auto Scaling holds."""
 
 

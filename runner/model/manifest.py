@@ -73,7 +73,8 @@ class GroupSettings(Value, frozen=True, kw_only=True):
     """One deployment group, as a manifest (everything inherited already applied) or the wire API has it.
 
     A host is a target when it has, for every key of *tags*, one of the values, and matches *tag_set*; where both are
-    empty none is. So are the instances of *ec2*. *declared*: what the wire API was told, in the shape of its
+    empty none is. So are the instances of *ec2*. *termination_hook*: what runs on instances that Auto Scaling ends is
+    stopped before. *declared*: what the wire API was told, in the shape of its
     DeploymentGroupInfo; a manifest's is empty.
     """
 
@@ -81,6 +82,7 @@ class GroupSettings(Value, frozen=True, kw_only=True):
     tags: dict[str, tuple[str, ...]] = {}
     tag_set: TagSet = ()
     ec2: Ec2Targets = Ec2Targets()
+    termination_hook: bool = False
     rollout: Rollout
     after: After | None = None
     rollback_on: tuple[RollbackEvent, ...] = ()

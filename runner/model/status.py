@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Literal, TypeAlias
 
 from runner.model.change import Change
+from runner.model.delivery import DeliveryState
 from runner.model.deployment import Deployment
 from runner.model.revision import Revision
 from runner.model.target import InstanceHealth
@@ -53,3 +54,4 @@ class State(Value, frozen=True, kw_only=True):
     changes: tuple[ChangeState, ...]  # the ones that want attention: pending and refused, newest first
     repositories: tuple[RepositoryState, ...]
     undelivered: int  # notifications that still wait or were given up
+    deliveries: tuple[DeliveryState, ...] = ()  # of webhooks: the last one for each repository

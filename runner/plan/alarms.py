@@ -37,4 +37,5 @@ def _unknown(alarms: Alarms, reading: Reading) -> Iterator[str]:
         return
     missing = [name for name in alarms.names if name not in reading.states]
     if missing:
-        yield f"there is no alarm {', '.join(missing)} in CloudWatch; is the name right, and the region?"
+        which = f"alarm {missing[0]}" if len(missing) == 1 else f"alarms {', '.join(missing)}"
+        yield f"the {which} cannot be read: CloudWatch has none of that name; is the name right, and the region?"

@@ -20,11 +20,16 @@ class Pipeline(Value, frozen=True, kw_only=True):
         """The events of a deployment with these settings; event numbers count in this tuple, and in no other.
 
         *settings*: the deployment's own snapshot, which never changes. Without a load balancer there are no traffic
-        events; they are not skipped either. An instance that is launched has no traffic yet that could be blocked.
+        events; they are not skipped either. An instance that is launched has no traffic yet that could be blocked; on one
+        that ends nothing is installed.
         Source: CodeDeploy user guide, "Lifecycle event hook availability".
         """
         events = self.behind(settings.load_balancer)
-        return tuple(dropwhile(self.traffic.__contains__, events)) if settings.ec2.launching else events
+        if settings.ec2.held is None:
+            return events
+        if settings.ec2.held.transition == "launching":
+            return tuple(dropwhile(self.traffic.__contains__, events))
+        return events[: events.index("ApplicationStop") + 1]
 
     def behind(self, load_balancer: LoadBalancing | None) -> tuple[str, ...]:
         """As `of`, for whoever knows no more than that."""

@@ -11,6 +11,7 @@ from runner.model.functions import LambdaSpec, LambdaState
 from runner.model.manifest import BlueGreen, GroupSettings
 from runner.model.program import Act, Program, Step, TargetSpec, TargetState, Wait
 from runner.model.rollout import CheckStep, HoldStep, RetireStep, Rollout, RolloutStep, ScaleStep, ShiftStep
+from runner.model.services import EcsSpec
 
 ALL = 100  # percent
 
@@ -27,7 +28,11 @@ def compile_program(settings: GroupSettings, spec: TargetSpec, state: TargetStat
         return _restoring_alias(rollout) if restoring else _alias(rollout, spec)
     if state.controller == "ECS":
         return _rolling(settings, state.service, restoring=restoring)
-    return _restoring_tasks(rollout) if restoring else _tasks(rollout, settings.blue_green)
+    if restoring:
+        return _restoring_tasks(rollout)
+    program = _tasks(rollout, settings.blue_green)
+    _check_listeners(program, spec)
+    return program
 
 
 def _alias(rollout: Rollout, spec: TargetSpec) -> Program:
@@ -95,6 +100,20 @@ def _not_for_ecs(settings: GroupSettings, before: Sequence[RolloutStep], shifts:
     if settings.blue_green.ready_wait:
         return f"deployments to {settings.name} wait for somebody to continue before traffic moves"
     return None
+
+
+def _check_listeners(program: Program, spec: TargetSpec) -> None:
+    """Source: CodeDeploy user guide, "Deployment configurations on an Amazon ECS compute platform": with a network load
+    balancer only CodeDeployDefault.ECSAllAtOnce. Raises `Refused`."""
+    listeners = [route.listener or "" for route in spec.routes] if isinstance(spec, EcsSpec) else []
+    network = [arn for arn in listeners if "/net/" in arn]
+    in_steps = any(isinstance(step, Act) and step.weight not in (None, ALL) for step in program.steps)
+    if network and in_steps:
+        raise Refused(
+            "ELASTIC_LOAD_BALANCING_INVALID",
+            f"{program.configuration} moves traffic in steps, but listener {network[0]} belongs to a network load balancer, "
+            "where traffic moves all at once; use CodeDeployDefault.ECSAllAtOnce, or an application load balancer",
+        )
 
 
 def _restoring_alias(rollout: Rollout) -> Program:

@@ -348,7 +348,12 @@ class ServiceStore(Protocol):
     def create_again(self, like: Deployment, options: Options, now: dt.datetime) -> str: ...
 
     def create_restoring(self, ended: Deployment, now: dt.datetime) -> str:
-        """A new deployment that gives a function or a service the traffic back as it was before *ended*."""
+        """A new deployment that gives the traffic back as it was before *ended*. Where the original fleet of servers is
+        gone, the replacement gets the earlier revision. Raises `DeploymentAlreadyCompleted`."""
+        ...
+
+    def is_last(self, deployment_id: str) -> bool:
+        """Whether nothing else has begun in its group since, but for its own way back."""
         ...
 
     def request_stop(self, deployment_id: str, now: dt.datetime, *, rollback: bool | None) -> Deployment: ...

@@ -15,6 +15,7 @@ from runner.model.application import (
     RegisteredRevision,
 )
 from runner.model.deployment import DeploymentStatus
+from runner.model.lifecycle_actions import LifecycleHook
 from runner.model.manifest import GroupSettings
 from runner.model.platform import ComputePlatform
 from runner.model.revision import Revision
@@ -84,8 +85,8 @@ class Groups(Protocol):
         """The ID of one of its deployments that has not ended."""
         ...
 
-    def hooks(self, *group_ids: str) -> dict[str, dict[str, str]]:
-        """Group ID to its Auto Scaling groups that have a lifecycle hook, and the hook's name."""
+    def hooks(self, *group_ids: str) -> dict[str, list[LifecycleHook]]:
+        """Group ID to the lifecycle hooks that its Auto Scaling groups have."""
         ...
 
     def attempts(self, *deployment_ids: str | None) -> dict[str, Attempt]:

@@ -14,7 +14,7 @@ _LONGEST_HOURS = 48  # of a wait. Source: CodeDeploy user guide, "Deployments li
 
 def blue_green(path: Path, group: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """*path*: of the group's `blue_green`. What is wrong with it, each with where."""
-    data, targets = group["blue_green"], mapping(group.get("targets"))
+    data, targets = group["blue_green"], _hosts(group.get("targets"))
     if "load_balancer" not in group:
         yield path, "moves traffic, and the group has no load_balancer; give one"
     if "green" in data and "copy" in data:
@@ -28,6 +28,8 @@ def blue_green(path: Path, group: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         )
     elif "green" in data and data["green"] == targets:
         yield (*path, "green"), "names the same hosts as targets; name those that are to replace them"
+    if "termination_hook" in mapping(data.get("green")):
+        yield (*path, "green", "termination_hook"), "goes for both fleets; say it in targets"
     for where, hosts in ((path[:-1], targets), (path, mapping(data.get("green")))):
         if "suspend_processes" in hosts:
             key = "targets" if hosts is targets else "green"
@@ -37,6 +39,11 @@ def blue_green(path: Path, group: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     for key, value in (("ready", mapping(data.get("ready")).get("wait")), ("after", data.get("after"))):
         if _is_too_long(value):
             yield (*path, key), f"is longer than {_LONGEST_HOURS} hours, which is the most"
+
+
+def _hosts(targets: Any) -> dict[str, Any]:
+    """*targets* without what does not say which hosts they are."""
+    return {key: value for key, value in mapping(targets).items() if key != "termination_hook"}
 
 
 def _is_too_long(value: Any) -> bool:

@@ -13,6 +13,7 @@ from runner.model.manifest import Manifest
 from runner.render import platform_rules
 from runner.render.context import STAND_IN, Context
 from runner.render.not_built import NOT_BUILT
+from runner.render.rendered import Rendered
 from runner.render.scopes import Rendering
 from runner.render.settings import Settings
 from runner.render.template import is_template
@@ -23,12 +24,13 @@ Path: TypeAlias = tuple[Any, ...]
 _TOO_MANY = ("maxItems", "maxProperties")  # rules that bound how long rendering takes
 
 
-def read(files: Mapping[str, str], context: Context) -> tuple[Manifest, ...]:
+def read(files: Mapping[str, str], context: Context, rendered: Rendered | None = None) -> tuple[Manifest, ...]:
     """The manifests of a commit, in the order of their paths; none when there are no *files*.
 
-    *files*: path in the repository to text. Raises `InvalidFiles` with every mistake of every file.
+    *files*: path in the repository to text. *rendered*: those of earlier commits. Raises `InvalidFiles` with every mistake
+    of every file.
     """
-    manifests, mistakes = _read_all(files, context)
+    manifests, mistakes = _read_all(files, context, rendered or Rendered())
     if mistakes:
         raise InvalidFiles(mistakes)
     return tuple(manifests)
@@ -36,24 +38,39 @@ def read(files: Mapping[str, str], context: Context) -> tuple[Manifest, ...]:
 
 def check(files: Mapping[str, str], context: Context = STAND_IN) -> list[Mistake]:
     """Every mistake of *files*, without a commit: templates see the stand-in's names. Empty when all is well."""
-    return sorted(_read_all(files, context)[1])
+    return sorted(_read_all(files, context, Rendered())[1])
 
 
-def _read_all(files: Mapping[str, str], context: Context) -> tuple[list[Manifest], list[Mistake]]:
+def _read_all(files: Mapping[str, str], context: Context, rendered: Rendered) -> tuple[list[Manifest], list[Mistake]]:
     manifests: list[Manifest] = []
     mistakes: list[Mistake] = []
     seen: dict[str, str] = {}  # application to file
     for file in sorted(files):
-        reader = _Reader(file, context)
-        manifest = reader.read(files[file])
-        mistakes += reader.mistakes()
+        manifest, wrong = _read_one(file, files[file], context, rendered)
+        mistakes += wrong
         if manifest is None:
             continue
         if manifest.application in seen:
-            mistakes.append(reader.same_application(manifest.application, seen[manifest.application]))
+            mistakes.append(_same_application(file, files[file], manifest.application, seen[manifest.application]))
         seen.setdefault(manifest.application, file)
         manifests.append(manifest)
     return manifests, mistakes
+
+
+def _read_one(file: str, text: str, context: Context, rendered: Rendered) -> tuple[Manifest | None, list[Mistake]]:
+    if known := rendered.find(file, text, context):
+        return known, []
+    reader = _Reader(file, context)
+    manifest, mistakes = reader.read(text), reader.mistakes()
+    if manifest is not None and not mistakes:
+        rendered.keep(file, text, reader.rendering.names_used(), context, manifest)
+    return manifest, mistakes
+
+
+def _same_application(file: str, text: str, application: str, other: str) -> Mistake:
+    message = f"{application} is also the application of {other}; one application has one manifest"
+    line = yaml.read(text, file).line(("application",))
+    return Mistake(file=file, line=line, path="application", message=message)
 
 
 class _Reader:
@@ -84,10 +101,6 @@ class _Reader:
 
     def mistakes(self) -> list[Mistake]:
         return [*self._unread, *(self._mistake(*problem) for problem in (*self._problems, *self.rendering.mistakes))]
-
-    def same_application(self, application: str, other: str) -> Mistake:
-        message = f"{application} is also the application of {other}; one application has one manifest"
-        return self._mistake(("application",), message)
 
     def _mistake(self, path: Path, message: str) -> Mistake:
         return Mistake(file=self.file, line=self.document.line(path), path=dotted(path), message=message)

@@ -5,8 +5,6 @@ Keys by the dotted path of their mapping, values by the path of the value; `*` i
 
 from runner.schema import NotBuilt
 
-_TRIGGERS = frozenset({"DeploymentReady", "InstanceReady"})
-
 NOT_BUILT: NotBuilt = {
     "revision": frozenset({"github", "bitbucket"}),
     "revision.s3.pin": frozenset({"digest"}),
@@ -14,7 +12,5 @@ NOT_BUILT: NotBuilt = {
     "rollouts.*.steps.*": frozenset({"approve"}),
     "deployment_groups.*": frozenset({"approve", "window", "freeze"}),
     "deployment_groups.*.rollback": frozenset({"block_revision", "git"}),
-    "deployment_groups.*.notify.*.on.*": _TRIGGERS,
     "rollback": frozenset({"block_revision", "git"}),
-    "notify.*.on.*": _TRIGGERS,
 }

@@ -102,8 +102,10 @@ def _group(path: Path, group: Any, platform: ComputePlatform) -> Iterator[tuple[
     if platform == "Server" and "targets" not in group:
         yield path, "names no target; give targets: {tags: {KEY: VALUE}}"
     targets = mapping(group.get("targets"))
-    if "suspend_processes" in targets and "auto_scaling_groups" not in targets:
-        yield (*path, "targets", "suspend_processes"), "is for Auto Scaling groups; give auto_scaling_groups: [NAME]"
+    green = mapping(mapping(group.get("blue_green")).get("green"))
+    for key, fleets in (("suspend_processes", (targets,)), ("termination_hook", (targets, green))):
+        if key in targets and not any("auto_scaling_groups" in fleet for fleet in fleets):
+            yield (*path, "targets", key), "is for Auto Scaling groups; give auto_scaling_groups: [NAME]"
     for key in ("targets", "load_balancer", "blue_green"):
         if platform != "Server" and key in group:
             yield (*path, key), _elsewhere(key, ("Server",), platform)

@@ -104,6 +104,10 @@ class Rendering:
             unknown.add("vars")
         return any(at[: len(path)] == path and names & unknown for at, names in used.items())
 
+    def names_used(self) -> frozenset[str]:
+        """The top-level names that its templates mention."""
+        return frozenset(name for source in set(self.sources.values()) for name in template.names_used(source))
+
     def as_scalar(self, data: Any, path: Path) -> Any:
         """What the rendered text *data* would mean as a plain scalar of YAML: `2` from "2"."""
         if path not in self.sources or not isinstance(data, str):

@@ -70,6 +70,7 @@ class Settings:
             name=name,
             tags=forms.tags(targets.get("tags", {})),
             ec2=forms.ec2(targets),
+            termination_hook=targets.get("termination_hook", False),
             rollout=rollout,
             after=_after(group.get("after")),
             rollback_on=_rollback(group.get("rollback", view.get("rollback"))),

@@ -70,9 +70,15 @@ def parse(repository: str) -> Name:
     return Name(registry, path)
 
 
+def ecr_of(name: Name) -> tuple[str, str] | None:
+    """Account and region, where the registry is Amazon ECR's."""
+    ecr = _ECR.fullmatch(name.registry)
+    return (ecr["account"], ecr["region"]) if ecr else None
+
+
 def _digest(name: Name, tag: str, login: RegistryConfig | None, aws: "Callable[[], Aws]") -> str:
-    if ecr := _ECR.fullmatch(name.registry):
-        return _of_ecr(name, tag, ecr["account"], ecr["region"], aws())
+    if ecr := ecr_of(name):
+        return _of_ecr(name, tag, *ecr, aws())
     from runner.sources.registry import digest
 
     return digest(name.registry, name.path, tag, login)

@@ -33,7 +33,7 @@ from runner.plan.decide import Decision, TargetView, View, deadline, decide
 from runner.plan.lifecycle import Pipeline
 from runner.plan.targets import outdated
 from runner.plan.zones import zone_by_zone
-from runner.store import fleets, reading, walking
+from runner.store import beginning, fleets, reading, walking
 from runner.store import tables as t
 from runner.store.acts import undoing
 from runner.store.admission import admit_next
@@ -143,7 +143,7 @@ class _Reconciler:
             if isinstance(result, PreparedFleets):
                 return fleets.begin(self.tx, self.ledger, row, result, self.now)
             if isinstance(result, PreparedTraffic):
-                return walking.begin(self.tx, self.ledger, row, result, self.now)
+                return beginning.begin(self.tx, self.ledger, row, result, self.now)
             if isinstance(result, PreparationDelayed):
                 self._delay(row, f"what it needs: {result.message}")
         if not row.preparing:

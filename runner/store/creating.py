@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,14 +23,42 @@ from runner.store import tables as t
 from runner.store.catalog import using
 from runner.store.ledger import Ledger
 
+_AT_ONCE = 500  # names in a query
 
-def application(tx: sa.Connection, manifest: Manifest, repository: str, now: dt.datetime) -> None:
-    """Make the application and its groups, or bring their settings up to date.
 
-    Raises `ApplicationAlreadyExists` when another repository or file owns the name, or the wire API made it.
+def applications(tx: sa.Connection, manifests: Sequence[Manifest], repository: str, now: dt.datetime) -> None:
+    """Make the applications and their groups, or bring their settings up to date. What is so already is not written.
+
+    Raises `ApplicationAlreadyExists` when another repository or file owns a name, or the wire API made it.
     """
-    c = t.applications.c
-    owner = tx.execute(sa.select(c.repository, c.file).where(c.name == manifest.application)).first()
+    for start in range(0, len(manifests), _AT_ONCE):
+        some = manifests[start : start + _AT_ONCE]
+        names = [each.application for each in some]
+        c, g = t.applications.c, t.groups.c
+        owners = {row.name: row for row in tx.execute(sa.select(c.name, c.repository, c.file).where(c.name.in_(names)))}
+        groups = {
+            (row.application, row.name): (row.settings, row.position)
+            for row in tx.execute(
+                sa.select(g.application, g.name, g.settings, g.position).where(g.application.in_(names))
+            )
+        }
+        for manifest in some:
+            _application(tx, manifest, repository, owners.get(manifest.application), now)
+            for position, settings in enumerate(manifest.groups):
+                known = groups.get((manifest.application, settings.name))
+                _group(tx, manifest.application, settings, position, known, now)
+
+
+def consider(tx: sa.Connection, manifests: Sequence[Manifest], commit_id: str) -> None:
+    """It was judged for these applications."""
+    for start in range(0, len(manifests), _AT_ONCE):
+        names = [each.application for each in manifests[start : start + _AT_ONCE]]
+        same = t.applications.c.name.in_(names)
+        tx.execute(t.applications.update().where(same).values(considered_commit=commit_id))
+
+
+def _application(tx: sa.Connection, manifest: Manifest, repository: str, owner: Any, now: dt.datetime) -> None:
+    """*owner*: the row of that name, if there is one."""
     if owner is None:
         tx.execute(
             t.applications.insert().values(
@@ -52,21 +81,26 @@ def application(tx: sa.Connection, manifest: Manifest, repository: str, now: dt.
             f"{manifest.file} of {repository} must choose another name"
         )
     elif owner.file != manifest.file:  # moved within its repository
-        tx.execute(t.applications.update().where(c.name == manifest.application).values(file=manifest.file))
-    for position, settings in enumerate(manifest.groups):
-        _group(tx, manifest.application, settings, position, now)
+        same = t.applications.c.name == manifest.application
+        tx.execute(t.applications.update().where(same).values(file=manifest.file))
 
 
-def _group(tx: sa.Connection, application: str, settings: GroupSettings, position: int, now: dt.datetime) -> None:
-    c = t.groups.c
-    values = {"settings": to_json(settings), "position": position}
-    same = (c.application == application) & (c.name == settings.name)
-    if tx.execute(t.groups.update().where(same).values(values)).rowcount == 0:
-        tx.execute(
-            t.groups.insert().values(
-                id=str(uuid.uuid4()), application=application, name=settings.name, created_at=now, **values
-            )
-        )
+def _group(
+    tx: sa.Connection,
+    application: str,
+    settings: GroupSettings,
+    position: int,
+    known: tuple[str, int] | None,
+    now: dt.datetime,
+) -> None:
+    """*known*: settings and position of the row, if there is one."""
+    c, wanted = t.groups.c, (to_json(settings), position)
+    if known is None:
+        made = {"id": str(uuid.uuid4()), "application": application, "name": settings.name, "created_at": now}
+        tx.execute(t.groups.insert().values(settings=wanted[0], position=position, **made))
+    elif known != wanted:
+        same = (c.application == application) & (c.name == settings.name)
+        tx.execute(t.groups.update().where(same).values(settings=wanted[0], position=position))
 
 
 def release(

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from runner.errors import RunnerError, WorldError
+from runner.store.ownership import what_to_do
 
-HEAD = "0003"  # newest migration; a database that is there already costs no import of alembic
+HEAD = "0004"  # newest migration; a database that is there already costs no import of alembic
 
 
 class Database:
@@ -157,7 +158,7 @@ def _in_words(folder: Path, said: str, error: Exception) -> RunnerError:
         return WorldError(f"the disk of the state folder {folder} is full; free some space, nothing recorded is lost")
     if "readonly" in lower or "read-only" in lower or "permission denied" in lower or "unable to open" in lower:
         return WorldError(
-            f"the state folder {folder} cannot be written ({said}); mount it writable, or name another with --state",
+            f"the state folder {folder} cannot be written ({said}); {what_to_do(folder)}",
             retryable=False,
         )
     if "locked" in lower:

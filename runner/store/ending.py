@@ -21,6 +21,7 @@ from runner.plan.fleets import FleetProgram
 from runner.plan.health import after_deployment, outdated
 from runner.store import creating, reading, rerouting
 from runner.store import tables as t
+from runner.store.ended_hosts import ended_since
 from runner.store.ledger import Ledger
 from runner.store.letters import post_about_deployment
 
@@ -72,7 +73,7 @@ def end_deployment(
     outcome = _outcomes(tx, deployment_id)
     if ended.started_at is not None and ended.settings.green is not None:
         _update_health_of_fleets(tx, ended, outcome)
-    elif ended.started_at is not None and ended.settings.platform == "Server":
+    elif ended.started_at is not None and ended.settings.platform == "Server" and not _takes_leave(ended):
         _update_health(tx, ended, outcome)
     touched = any(status is not TargetStatus.SKIPPED for status in outcome.values())
     if status is DeploymentStatus.SUCCEEDED and ended.creator not in BESIDE:
@@ -95,6 +96,8 @@ def _outcomes(tx: sa.Connection, deployment_id: str) -> dict[str, TargetStatus]:
 def _update_health(tx: sa.Connection, ended: Deployment, outcome: dict[str, TargetStatus]) -> None:
     h = t.instance_health
     known = reading.instance_health(tx, ended.group_id)
+    gone = ended_since(tx, ended.group_id, ended.started_at) if ended.started_at else set()
+    outcome = {name: status for name, status in outcome.items() if name not in gone}
     tx.execute(h.delete().where(h.c.group_id == ended.group_id))
     good = last_successful(tx, ended.group_id) if ended.status is DeploymentStatus.SUCCEEDED else None
     moved = good is None or good.exact != ended.exact
@@ -109,6 +112,11 @@ def _update_health(tx: sa.Connection, ended: Deployment, outcome: dict[str, Targ
                 for i in new
             ],
         )
+
+
+def _takes_leave(ended: Deployment) -> bool:
+    """Its host ends; what it had says nothing of the group's."""
+    return ended.creator == "autoscalingTermination"
 
 
 def _update_health_of_fleets(tx: sa.Connection, ended: Deployment, outcome: dict[str, TargetStatus]) -> None:
@@ -144,6 +152,8 @@ def _note_success(tx: sa.Connection, ended: Deployment) -> None:
 def _wants_rollback(ended: Deployment, stop_rollback: bool | None) -> bool:
     if ended.rollback and ended.rollback.rollback_triggering_deployment_id:
         return False  # a rollback that fails is not rolled back again
+    if ended.creator in BESIDE:
+        return False  # the group has what it had
     if ended.status is DeploymentStatus.FAILED:
         return "DEPLOYMENT_FAILURE" in ended.settings.rollback_on
     if ended.status is DeploymentStatus.STOPPED and ended.error and ended.error.code != "MANUAL_STOP":
@@ -157,7 +167,7 @@ def _wants_rollback(ended: Deployment, stop_rollback: bool | None) -> bool:
 def _roll_back(tx: sa.Connection, ledger: Ledger, ended: Deployment, now: dt.datetime) -> Deployment:
     """Start a new deployment of the last successful revision, cross-linked; it takes the group at once."""
     good = last_successful(tx, ended.group_id)
-    if good is None and (ended.settings.platform != "Server" or rerouting.can_be_rerouted(tx, ended.id)):
+    if good is None and gives_back_traffic(tx, ended):
         good = ended  # its traffic goes back to what served before, whoever had put that there
     if good is None:
         message = (
@@ -171,6 +181,11 @@ def _roll_back(tx: sa.Connection, ledger: Ledger, ended: Deployment, now: dt.dat
     set_rollback(tx, ended.id, info)
     ledger.note(ended.id, "rollback triggered" if good else "rollback impossible", message=message)
     return reading.deployments(tx, t.deployments.c.id == ended.id)[0]
+
+
+def gives_back_traffic(tx: sa.Connection, ended: Deployment) -> bool:
+    """Whether its way back only moves traffic."""
+    return ended.settings.platform != "Server" or rerouting.can_be_rerouted(tx, ended.id)
 
 
 def way_back(

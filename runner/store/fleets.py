@@ -26,7 +26,7 @@ from runner.store.event_rows import EventRows, told
 from runner.store.ledger import Ledger
 from runner.store.letters import post_about_deployment
 from runner.store.live import set_live
-from runner.store.rerouting import rerouting
+from runner.store.rerouting import check_last, rerouting
 from runner.store.stock import FleetStock
 from runner.store.walking import words
 
@@ -34,11 +34,13 @@ _PROVISION_FAILED = "INTERNAL_ERROR"  # where the platform has no better word
 
 
 def begin(tx: sa.Connection, ledger: Ledger, row: Any, prepared: PreparedFleets, now: dt.datetime) -> None:
-    """From Queued to InProgress, or to Failed when the rollout cannot be had with so many hosts."""
+    """From Queued to InProgress, or to Failed when the rollout cannot be had with so many hosts, or not any more."""
     settings = from_json(row.settings, GroupSettings)
     restoring = rerouting(tx, row.rollback) is not None
     try:
-        if not restoring:
+        if restoring:
+            check_last(tx, row.rollback)
+        else:
             check_fleets(settings.rollout, len(prepared.green))
     except UserError as error:
         failed = ErrorInformation(code=error.code, message=error.message)

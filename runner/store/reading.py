@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runner.model.aws import AwsPlace
 from runner.model.deployment import (
     Deployment,
     DeploymentStatus,
@@ -14,6 +15,7 @@ from runner.model.deployment import (
     RollbackInfo,
 )
 from runner.model.journal import Entry
+from runner.model.lifecycle_actions import LifecycleHook
 from runner.model.manifest import GroupSettings
 from runner.model.program import Program, TargetState
 from runner.model.revision import Revision
@@ -187,6 +189,17 @@ def instance_health(tx: sa.Connection, group_id: str) -> list[InstanceHealth]:
         InstanceHealth(target=row.target, healthy=row.healthy, revision=RevisionHealth(row.revision))
         for row in tx.execute(sa.select(h).where(h.c.group_id == group_id).order_by(h.c.target))
     ]
+
+
+def lifecycle_hook(row: Any) -> LifecycleHook:
+    """*row*: of a hook, or of one of its actions."""
+    return LifecycleHook(
+        group_id=row.group_id,
+        place=from_json(row.place, AwsPlace),
+        auto_scaling_group=row.auto_scaling_group,
+        transition=row.transition,
+        name=row.name,
+    )
 
 
 def entries(tx: sa.Connection, *where: sa.ColumnElement[bool], limit: int | None = None) -> list[Entry]:

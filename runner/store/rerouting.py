@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from runner.model.deployment import Deployment, RollbackInfo
+from runner.errors import NoInstances
+from runner.model.deployment import BESIDE, Deployment, RollbackInfo
 from runner.model.manifest import GroupSettings
 from runner.model.program import Act
 from runner.model.target import Host
@@ -35,7 +36,8 @@ def rerouting(tx: sa.Connection, rollback: str | None) -> Rerouting | None:
 
 
 def settings_of_way_back(tx: sa.Connection, ended: Deployment) -> GroupSettings:
-    """With which settings *ended* is rolled back. Without its original, the replacement gets the earlier revision in place.
+    """With which settings *ended* is rolled back. Without its original, the replacement gets the earlier revision in place,
+    and is said to.
 
     The alarm that stopped the deployment must not stop the way back.
     """
@@ -43,7 +45,37 @@ def settings_of_way_back(tx: sa.Connection, ended: Deployment) -> GroupSettings:
     row = _row(tx, ended.id)
     if row is None or not _has_ended_the_original(row):
         return settings
-    return msgspec.structs.replace(of_fleet(settings, from_json(row.prepared, FleetStock).replacement), green=None)
+    replacement = of_fleet(settings, from_json(row.prepared, FleetStock).replacement)
+    return msgspec.structs.replace(replacement, green=None, declared=_in_place(settings.declared))
+
+
+def _in_place(declared: dict[str, Any]) -> dict[str, Any]:
+    """What the wire API was told of a group, for a deployment that replaces none of its hosts; a DeploymentGroupInfo."""
+    if not declared:
+        return declared
+    kept = {name: value for name, value in declared.items() if name != "blueGreenDeploymentConfiguration"}
+    return {**kept, "deploymentStyle": {**declared["deploymentStyle"], "deploymentType": "IN_PLACE"}}
+
+
+def is_last(tx: sa.Connection, deployment_id: str) -> bool:
+    """Whether its hosts are as it left them: nothing else has begun in its group since, but for its own way back."""
+    d = t.deployments.c
+    this = tx.execute(sa.select(d.group_id, d.number).where(d.id == deployment_id)).one()
+    later = sa.select(d.rollback).where(
+        d.group_id == this.group_id, d.number > this.number, d.started_at.is_not(None), d.creator.not_in(BESIDE)
+    )
+    undone = (from_json(each, RollbackInfo) if each else RollbackInfo() for each in tx.execute(later).scalars())
+    return all(each.rollback_triggering_deployment_id == deployment_id for each in undone)
+
+
+def check_last(tx: sa.Connection, rollback: str) -> None:
+    """The way back that is about to begin may have waited for another deployment. Raises `NoInstances`."""
+    undone = from_json(rollback, RollbackInfo).rollback_triggering_deployment_id
+    if undone is not None and not is_last(tx, undone):
+        raise NoInstances(
+            f"another deployment of the group has begun since {undone}, so its hosts are not as that one left them; "
+            "nothing was changed. Roll back the last deployment of the group, or deploy the revision that you want"
+        )
 
 
 def can_be_rerouted(tx: sa.Connection, deployment_id: str) -> bool:

@@ -30,19 +30,21 @@ from runner.model.value import from_json, to_json
 from runner.model.work import Action, Advance, Prepare, Result, RunEvent, Wish
 from runner.plan.fleets import FleetProgram
 from runner.plan.lifecycle import Pipeline
-from runner.store import acts, changes, creating, fleets, reading
+from runner.store import acts, changes, creating, fleets, reading, rerouting
 from runner.store import tables as t
 from runner.store.advance import advance, prepare_action
 from runner.store.answers import Answers
 from runner.store.catalog import Catalog
 from runner.store.database import Database
-from runner.store.ending import last_successful, replaced_by, way_back
+from runner.store.deliveries import StoredDeliveries
+from runner.store.deliveries import states as delivery_states
+from runner.store.ending import gives_back_traffic, last_successful, replaced_by, way_back
 from runner.store.event_rows import run_event
 from runner.store.hooks import Hooks
 from runner.store.host_commands import HostCommands
 from runner.store.keys import Keys
-from runner.store.launches import Launches
 from runner.store.ledger import Ledger
+from runner.store.lifecycle_actions import LifecycleActions
 from runner.store.live import live_of
 from runner.store.outbox import Outbox
 from runner.store.sealing import Seal
@@ -68,8 +70,9 @@ class Store:
         self.host_commands = HostCommands(self._db)
         self.hooks = Hooks(self._db)
         self.watch = WatchedDeployments(self._db)
-        self.launches = Launches(self._db)
+        self.lifecycle_actions = LifecycleActions(self._db)
         self.suspensions = Suspensions(self._db)
+        self.deliveries = StoredDeliveries(self._db)
         self._pipeline = pipeline
         self._events: dict[str, tuple[str, ...]] = {}
 
@@ -194,10 +197,8 @@ class Store:
         with self._db.write() as tx:
             if not changes.settle(tx, change.id, "Acted" if wanted else "Ignored", message):
                 return []
-            for manifest in considered:
-                creating.application(tx, manifest, change.repository, now)
-                same = t.applications.c.name == manifest.application
-                tx.execute(t.applications.update().where(same).values(considered_commit=change.commit_id))
+            creating.applications(tx, considered, change.repository, now)
+            creating.consider(tx, considered, change.commit_id)
             ledger, made = Ledger(tx, now), []
             for manifest, revision in wanted:
                 made += creating.release(
@@ -240,7 +241,7 @@ class Store:
         with self._db.write() as tx:
             ledger, made = Ledger(tx, now), []
             for wish in wanted:
-                creating.application(tx, wish.manifest, repository, now)
+                creating.applications(tx, [wish.manifest], repository, now)
                 chosen = [each for each in wish.manifest.groups if not wish.groups or each.name in wish.groups]
                 made += creating.release(
                     tx,
@@ -277,13 +278,24 @@ class Store:
             return made
 
     def create_restoring(self, ended: Deployment, now: dt.datetime) -> str:
-        """A new deployment that gives a function or a service the traffic back as it was before *ended*."""
+        """A new deployment that gives the traffic back as it was before *ended*. Where the original fleet of servers is
+        gone, the replacement gets the earlier revision. Raises `DeploymentAlreadyCompleted`."""
         with self._db.write() as tx:
             ledger = Ledger(tx, now)
-            good = replaced_by(tx, ended) or ended
+            good = replaced_by(tx, ended) or (ended if gives_back_traffic(tx, ended) else None)
+            if good is None:
+                raise DeploymentAlreadyCompleted(
+                    f"there is nothing to go back to: the original of {ended.id} has been ended, and nothing was deployed "
+                    f"successfully to {ended.place} before"
+                )
             made = way_back(tx, ledger, ended, good, now, creator="user", status=DeploymentStatus.CREATED)
             ledger.write()
             return made
+
+    def is_last(self, deployment_id: str) -> bool:
+        """Whether nothing else has begun in its group since, but for its own way back."""
+        with self._db.read() as tx:
+            return rerouting.is_last(tx, deployment_id)
 
     def request_stop(self, deployment_id: str, now: dt.datetime, *, rollback: bool | None) -> Deployment:
         """Ask for a stop; the driver carries it out. Raises `DeploymentAlreadyCompleted`."""
@@ -437,6 +449,7 @@ class Store:
                     for row in tx.execute(sa.select(t.repositories).order_by(t.repositories.c.name))
                 ),
                 undelivered=tx.execute(sa.select(sa.func.count()).where(o.status != "Sent")).scalar_one(),
+                deliveries=tuple(delivery_states(tx)),
             )
 
     def _events_of(self, tx: sa.Connection, deployment_id: str) -> tuple[str, ...]:

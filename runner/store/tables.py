@@ -166,13 +166,15 @@ deployments = Table(
         name="deployment_status",
     ),
     # The one invariant of the house: a deployment group has at most one active deployment; but for those to instances that
-    # Auto Scaling launches, which no other deployment touches yet. PostgreSQL will want the same
+    # Auto Scaling launches or ends, see `model.deployment.BESIDE`. PostgreSQL will want the same
     # condition as `postgresql_where`; naming it here already would load that dialect at every start.
     Index(
         "one_active_deployment_per_group",
         "group_id",
         unique=True,
-        sqlite_where=text("status IN ('Queued', 'InProgress', 'Ready') AND creator <> 'autoscaling'"),
+        sqlite_where=text(
+            "status IN ('Queued', 'InProgress', 'Ready') AND creator NOT IN ('autoscaling', 'autoscalingTermination')"
+        ),
     ),
     Index("deployments_of_group", "group_id", "number"),
     Index("deployments_dirty", "dirty", sqlite_where=text("dirty")),
@@ -426,25 +428,28 @@ suspensions = Table(
     comment="Processes of Auto Scaling groups that are suspended for a deployment",
 )
 
-launch_hooks = Table(
-    "launch_hooks",
+lifecycle_hooks = Table(
+    "lifecycle_hooks",
     metadata,
     Column("group_id", String(36), primary_key=True, comment="also of one that was deleted since"),
     Column("place", String(1024), primary_key=True),
     Column("auto_scaling_group", String(255), primary_key=True),
     Column("name", String(255), primary_key=True),
+    Column("transition", String(11), nullable=False, comment="launching or terminating"),
     sqlite_with_rowid=False,
     comment="Lifecycle hooks in Auto Scaling, recorded before they are installed and until they are removed",
 )
 
-launches = Table(
-    "launches",
+lifecycle_actions = Table(
+    "lifecycle_actions",
     metadata,
     Column("group_id", String(36), primary_key=True, comment="also of one that was deleted since"),
     Column("instance", String(100), primary_key=True),
+    Column("transition", String(11), primary_key=True, comment="launching or terminating"),
     Column("place", String(1024), nullable=False),
     Column("auto_scaling_group", String(255), nullable=False),
     Column("name", String(255), nullable=False, comment="of the hook that holds it"),
+    Column("target", String(100), comment="of one that ends: its name as a host of the group, or else its ID"),
     Column("deployment_id", String(20), comment="NULL: nothing was there to deploy"),
     Column("begun_at", Time, nullable=False),
     Column("beaten_at", Time, nullable=False, comment="last heartbeat"),
@@ -452,7 +457,37 @@ launches = Table(
     Column("settled_at", Time, comment="nothing is left to be done"),
     Column("follow_up", String(20), comment="deployment that brought it up to date"),
     Column("root", String(20), comment="deployment that the follow-up repeats"),
-    Index("launches_open", "begun_at", sqlite_where=text("settled_at IS NULL")),
+    Index("lifecycle_actions_open", "begun_at", sqlite_where=text("settled_at IS NULL")),
     sqlite_with_rowid=False,
-    comment="Instances that a launch hook holds or held; each is deployed to once",
+    comment="Instances that a lifecycle hook holds or held; each is deployed to once in each transition",
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="in the order in which they were stored"),
+    Column("repository", String(100), nullable=False),
+    Column("delivery", String(128), nullable=False, comment="the sender's ID"),
+    Column("event", String(64), nullable=False),
+    Column("refs", Text, nullable=False),
+    Column("body", String(64), nullable=False, comment="SHA-256"),
+    Column("received_at", Time, nullable=False),
+    Column("settled_at", Time, comment="a look at the repository that began later is recorded, or none is wanted"),
+    Column("message", Text, nullable=False, server_default=""),
+    UniqueConstraint("repository", "delivery", name="delivery_once"),
+    Index("deliveries_open", "repository", sqlite_where=text("settled_at IS NULL")),
+    comment="Deliveries of webhooks, stored before they are acknowledged",
+)
+
+last_deliveries = Table(
+    "last_deliveries",
+    metadata,
+    Column("repository", String(100), primary_key=True),
+    Column("delivery", String(128), nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("refs", Text, nullable=False),
+    Column("received_at", Time, nullable=False),
+    Column("heard_at", Time, comment="of the last one that asked for a look"),
+    sqlite_with_rowid=False,
+    comment="The last delivery for each repository",
 )

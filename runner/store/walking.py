@@ -7,66 +7,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from runner.errors import UserError
 from runner.model.command import Outcome
 from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation
 from runner.model.manifest import GroupSettings, TriggerEvent
 from runner.model.program import Act, Program, WaitKind
-from runner.model.target import Diagnostics, EventStatus, TargetStatus
+from runner.model.target import EventStatus, TargetStatus
 from runner.model.value import from_json, to_json
-from runner.model.work import EventEnded, PreparedTraffic, RunAct
-from runner.plan.programs import compile_program
+from runner.model.work import EventEnded, RunAct
+from runner.plan.attempts import attempted
 from runner.plan.walk import Move, WalkView, deadline, target_status, walk
 from runner.store import reading
 from runner.store import tables as t
-from runner.store.acts import TrafficStock, action, undoing
+from runner.store.act_rows import ActRows
+from runner.store.acts import TrafficStock, action
 from runner.store.ending import end_deployment
 from runner.store.ledger import Ledger
 from runner.store.letters import post_about_deployment, post_about_targets
 
 # What fails a deployment when the platform has no better word. Source: CodeDeploy API reference, "ErrorInformation".
 _CODES = {"Lambda": "INVALID_LAMBDA_CONFIGURATION", "ECS": "ECS_UPDATE_ERROR"}
-
-
-def begin(tx: sa.Connection, ledger: Ledger, row: Any, prepared: PreparedTraffic, now: dt.datetime) -> None:
-    """From Queued to InProgress, or to Failed when the rollout asks for what the target cannot do."""
-    settings = from_json(row.settings, GroupSettings)
-    restoring = undoing(tx, row.rollback) is not None
-    try:
-        program = compile_program(settings, prepared.spec, prepared.state, restoring=restoring)
-    except UserError as error:
-        failed = ErrorInformation(code=error.code, message=error.message)
-        end_deployment(tx, ledger, row.id, DeploymentStatus.FAILED, failed, now)
-        return
-    tx.execute(
-        t.targets.insert().values(
-            deployment_id=row.id,
-            target=prepared.target,
-            position=0,
-            healthy=True,
-            host="",
-            state=to_json(prepared.state),
-            status=TargetStatus.PENDING,
-            event_status=EventStatus.PENDING,
-        )
-    )
-    d, g = t.deployments, t.groups
-    values = {
-        "status": DeploymentStatus.IN_PROGRESS,
-        "waiting_for": None,
-        "started_at": now,
-        "plan": to_json(program),
-        "prepared": to_json(TrafficStock(spec=prepared.spec)),
-        "pinned": to_json(prepared.pinned) if prepared.pinned else row.pinned,
-        "dirty": True,
-    }
-    tx.execute(d.update().where(d.c.id == row.id).values(values))
-    of_group = g.update().where(g.c.id == row.group_id)
-    tx.execute(of_group.values(target_revision=row.revision, last_attempted=row.id))
-    ledger.note(
-        row.id, "deployment started", configuration=program.configuration, targets=1, platform=settings.platform
-    )
-    post_about_deployment(tx, reading.deployments(tx, d.c.id == row.id)[0], "DeploymentStart", now)
 
 
 class Walker:
@@ -80,6 +39,7 @@ class Walker:
         self._target: dict[str, Any] = dict(
             tx.execute(sa.select(c).where(c.c.deployment_id == row.id)).mappings().one()
         )
+        self._rows = ActRows(tx, ledger, row.id, self._target["target"], self._events, now)
         self._failure = from_json(row.error, ErrorInformation) if row.error else None
         self.actions: list[RunAct] = []
         self.withdrawn: list[str] = []
@@ -97,7 +57,7 @@ class Walker:
         if move.abandon:
             self._abandon()
         elif move.status:
-            self._break_off("The deployment ended before all of the traffic was moved.")
+            self._rows.break_off("The deployment ended before all of the traffic was moved.")
         self._take(move)
 
     # What has ended.
@@ -111,17 +71,19 @@ class Walker:
         outcome = result.outcome
         if outcome.state is not None:
             target["state"] = to_json(outcome.state)
+        elif not outcome.succeeded and self._row.rollback is None:  # a bug: what it may have done can be undone
+            target["state"] = to_json(attempted(reading.state_of(target["state"]), self._act()))
         target["event_status"] = EventStatus.SUCCEEDED if outcome.succeeded else EventStatus.FAILED
         self._note_end(outcome)
         if not outcome.succeeded:
-            self._end_event(EventStatus.FAILED, outcome)
+            self._rows.end(target["event"], EventStatus.FAILED, outcome)
         elif self._is_last_of_event():
-            self._end_event(EventStatus.SUCCEEDED, outcome)
+            self._rows.end(target["event"], EventStatus.SUCCEEDED, outcome)
 
     def _note_end(self, outcome: Outcome) -> None:
         act, diagnostics = self._act(), outcome.diagnostics
         if outcome.succeeded and act.weight is not None:
-            self._note("traffic shifted", self._target["event"], weight=act.weight)
+            self._rows.note("traffic shifted", self._target["event"], weight=act.weight)
         if not outcome.succeeded:
             settings = from_json(self._row.settings, GroupSettings)
             code = outcome.code or _CODES.get(settings.platform, "INTERNAL_ERROR")
@@ -134,35 +96,11 @@ class Walker:
         later = (step for step in self._program.steps[self._row.step + 1 :] if isinstance(step, Act))
         return self._act().weight is None or all(step.weight is None for step in later)
 
-    def _end_event(self, status: EventStatus, outcome: Outcome, event: int | None = None) -> None:
-        """*event*: its number; None for the one whose act was under way."""
-        e = t.lifecycle_events
-        event = self._target["event"] if event is None else event
-        same = (e.c.deployment_id == self._row.id) & (e.c.event == event)
-        values = {"status": status, "ended_at": self._now, "diagnostics": to_json(outcome.diagnostics)}
-        self._tx.execute(e.update().where(same).values(values))
-        failed = None if outcome.succeeded else outcome.diagnostics
-        self._note(
-            f"lifecycle event {status.lower()}",
-            event,
-            error_code=failed and failed.error_code,
-            script_name=(failed and failed.script_name) or None,
-            message=failed and failed.message,
-        )
-
     def _abandon(self) -> None:
         """The hook is waited for no longer; what it says later is too late."""
-        self._break_off("The deployment was stopped while this function's status was waited for.")
+        self._rows.break_off("The deployment was stopped while this function's status was waited for.")
         self._target["event_status"] = EventStatus.FAILED
         self.withdrawn.append(self._row.id)
-
-    def _break_off(self, message: str) -> None:
-        """End what has begun and is not over: with moves of traffic to come, there may be no act of it under way."""
-        outcome = Outcome(succeeded=False, diagnostics=Diagnostics(error_code="UnknownError", message=message))
-        e = t.lifecycle_events.c
-        begun = (e.deployment_id == self._row.id) & (e.status == EventStatus.IN_PROGRESS)
-        for event in list(self._tx.execute(sa.select(e.event).where(begun)).scalars()):
-            self._end_event(EventStatus.FAILED, outcome, event)
 
     # What comes next.
 
@@ -226,29 +164,9 @@ class Walker:
         if target["event"] < 0:
             self._ledger.note(self._row.id, "target started", target=target["target"])
         target["event"], target["event_status"] = self._events.index(act.event), EventStatus.IN_PROGRESS
-        self._open_event(act.event)
+        target["attempt"] = self._rows.open(target["event"])
         row = self._tx.execute(sa.select(t.deployments).where(t.deployments.c.id == self._row.id)).one()
         self.actions.append(action(self._tx, row, SimpleNamespace(**target), self._program))
-
-    def _open_event(self, name: str) -> None:
-        """Its first act begins it. Another one goes on with it, or begins it again where it was over, as a check is."""
-        e, target = t.lifecycle_events, self._target
-        same = (e.c.deployment_id == self._row.id) & (e.c.event == target["event"])
-        known = self._tx.execute(sa.select(e.c.attempt, e.c.status).where(same)).first()
-        target["attempt"] = known.attempt + 1 if known else 1
-        values = {
-            "status": EventStatus.IN_PROGRESS,
-            "attempt": target["attempt"],
-            "ended_at": None,
-            "diagnostics": None,
-        }
-        if known:
-            self._tx.execute(e.update().where(same).values(values))
-        else:
-            key = {"deployment_id": self._row.id, "target": target["target"], "event": target["event"]}
-            self._tx.execute(e.insert().values(**key, **values, name=name, started_at=self._now))
-        if not known or known.status != EventStatus.IN_PROGRESS:
-            self._note("lifecycle event started", target["event"])
 
     def _act(self) -> Act:
         act = self._program.steps[self._row.step]
@@ -285,19 +203,6 @@ class Walker:
 
     def _deployment(self) -> Deployment:
         return reading.deployments(self._tx, t.deployments.c.id == self._row.id)[0]
-
-    def _note(self, kind: str, event: int, **details: Any) -> None:
-        e, target = t.lifecycle_events.c, self._target
-        same = (e.deployment_id == self._row.id) & (e.event == event)
-        attempt = self._tx.execute(sa.select(e.attempt).where(same)).scalar_one()
-        self._ledger.note(
-            self._row.id,
-            kind,
-            target=target["target"],
-            lifecycle_event=self._events[event],
-            attempt=attempt,
-            **details,
-        )
 
     def _set(self, **values: Any) -> None:
         d = t.deployments

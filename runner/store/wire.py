@@ -17,8 +17,8 @@ from runner.store import creating, reading
 from runner.store import tables as t
 from runner.store.database import Database
 from runner.store.ending import last_successful_revision
-from runner.store.launches import related
 from runner.store.ledger import Ledger
+from runner.store.lifecycle_actions import related
 
 
 class WireDeployments:

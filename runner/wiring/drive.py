@@ -84,12 +84,13 @@ class Drive:
         return Watch(store, self._alarms, clock=now, interval=interval, failed=lambda: self.driver.wake())
 
     @cached_property
-    def launches(self) -> "AutoScalingWatch":
-        """Of instances that Auto Scaling launches."""
+    def auto_scaling(self) -> "AutoScalingWatch":
+        """Of instances that Auto Scaling launches and ends."""
         from runner.watch.auto_scaling import AutoScalingWatch
 
         runner = self._runner
-        return AutoScalingWatch(runner.aws, runner.store.launches, clock=now, begun=lambda: self.driver.wake())
+        store = runner.store.lifecycle_actions
+        return AutoScalingWatch(runner.aws, store, clock=now, begun=lambda: self.driver.wake())
 
     @cached_property
     def suspending(self) -> "Suspending":

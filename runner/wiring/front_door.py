@@ -18,6 +18,10 @@ from runner.api.identity.limits import Limits
 from runner.api.identity.verifier import Verifier
 from runner.api.serving.listener import listener
 from runner.api.site import Health, Mounts, Site
+from runner.api.webhooks.endpoint import Webhooks
+from runner.api.webhooks.follow import Follow
+from runner.api.webhooks.hooks import Hooks
+from runner.api.webhooks.intake import Intake
 from runner.config import Config, Listening
 from runner.platforms.agents.bundles import BundlesOfHosts
 from runner.platforms.agents.desk import Desk
@@ -32,7 +36,9 @@ from runner.wiring.stopping import cancelled
 
 
 class FrontDoor:
-    """Where clients and agents are served. *agents*: the platform of hosts whose agent asks here."""
+    """Where clients and agents are served. *agents*: the platform of hosts whose agent asks here. *deliveries*: what is done
+    about webhooks.
+    """
 
     def __init__(
         self, config: Config, listening: Listening, folder: Path, store: Store, service: Service, clock: Clock
@@ -50,6 +56,9 @@ class FrontDoor:
         )
         self._verifier = Verifier(store.keys, clock)
         self.agents = AgentPlatform(self._desk)
+        self.deliveries = Follow(store.deliveries, clock)
+        self._hooks = Hooks(config.repositories)
+        self._intake = Intake(store.deliveries, self.deliveries.came, clock)
 
     def _known_as(self, host: str) -> set[str]:
         """What the agent of *host* may call itself, too."""
@@ -69,7 +78,8 @@ class FrontDoor:
 
         site = Site(health, self._mounts())
         served = listener(self._listening, site, started, stopping=self._desk.close)
-        tasks = [asyncio.create_task(each) for each in (served, self._desk.run(), self._verifier.run())]
+        beside = (self._desk.run(), self._verifier.run(), self._hooks.run(), self._intake.run())
+        tasks = [asyncio.create_task(each) for each in (served, *beside)]
         waiting = asyncio.create_task(listening.wait())
         try:
             done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -89,7 +99,8 @@ class FrontDoor:
     def _mounts(self) -> Mounts:
         enrolment = Enrolment(self._store.keys, self._key, self._config.api.region, self._clock)
         bundles = Bundles(BundlesOfHosts(self._store.host_commands, self._store.job), self._verifier)
-        return Mounts(api=self._endpoint(), enrol=enrolment, bundles=bundles)
+        webhooks = Webhooks(self._hooks, self._intake, self._clock)
+        return Mounts(api=self._endpoint(), enrol=enrolment, bundles=bundles, webhooks=webhooks)
 
     def _endpoint(self) -> Endpoint:
         agents = agent_operations.operations(self._desk)

@@ -6,7 +6,7 @@ Heavy libraries are imported by the properties that need them, so that a verb pa
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from runner.notify.outbox import Outbox
     from runner.service import Service
     from runner.sources.all import AllSources
+    from runner.sources.git.http import SmartHttp
+    from runner.store.lock import Held
     from runner.store.logs import LogFiles
     from runner.store.store import Store
+    from runner.watch.poll import Poller
+    from runner.wiring.front_door import FrontDoor
 
 GRACE_FOR_MESSAGES = 5.0  # seconds in which a verb that is done still tries to deliver notifications
 
@@ -47,6 +51,7 @@ class Runner:
     def __init__(self, config: Config, folder: Path, checkout: RepositoryConfig | None = None) -> None:
         self.config, self.folder = config, folder
         self.repositories = (*config.repositories, *([checkout] if checkout else []))
+        self._held: Held | None = None
 
     @cached_property
     def store(self) -> "Store":
@@ -122,22 +127,31 @@ class Runner:
             self.store.close()
 
     @contextmanager
-    def driving(self) -> Iterator[None]:
-        """Hold the state folder: only one process drives it. Raises `StateFolderBusy`, which names the other."""
+    def driving(self) -> "Iterator[Held]":
+        """Hold the state folder: only one process drives it. Raises `StateFolderBusy`, which names the other.
+
+        Inside another one of the same runner it is part of that one.
+        """
         from runner.store.lock import driver_lock
 
+        if self._held:
+            yield self._held
+            return
         self.store  # noqa: B018 - makes the folder, and says early when it cannot be written
-        with driver_lock(self.folder):
-            yield
+        with driver_lock(self.folder) as self._held:
+            try:
+                yield self._held
+            finally:
+                self._held = None
 
-    async def drive(self, until: Callable[[], bool]) -> bool:
+    async def drive(self, until: Callable[[], bool], *, signals: bool = True) -> bool:
         """Drive deployments in this process until *until* says that it is enough. False: told to stop before that.
 
-        Must be called inside `driving`.
+        Must be called inside `driving`. *signals*: SIGTERM and SIGINT tell it to stop; else they are the caller's.
         """
         drive = Drive(self)
         driver, outbox = drive.driver, drive.outbox
-        with told_to_stop(driver.drain):
+        with told_to_stop(driver.drain) if signals else nullcontext():
             driving = asyncio.create_task(driver.run())
             beside = [asyncio.create_task(each) for each in (outbox.run(), drive.watch.run(), drive.suspending.run())]
             enough = False
@@ -205,8 +219,8 @@ class Runner:
                 background += await door.open(self._health, ready)
             else:
                 ready(None)
-            beside = (drive.outbox.run(), drive.watch.run(), drive.suspending.run(), drive.launches.run())
-            work = (*beside, self.flow.run(driver.wake), *self._watchers())
+            beside = (drive.outbox.run(), drive.watch.run(), drive.suspending.run(), drive.auto_scaling.run())
+            work = (*beside, self.flow.run(driver.wake), *self._watchers(door))
             background += [asyncio.create_task(each) for each in work]
             with told_to_stop(drain):
                 driving = asyncio.create_task(driver.run())
@@ -220,11 +234,13 @@ class Runner:
 
     async def poll(self) -> tuple[RepositoryState, ...]:
         """Ask every configured repository once, side by side, and act on what changed."""
+        from runner.sources.git.http import SmartHttp
         from runner.watch.poll import Poller
 
         watched = [(each, self.sources.repository(each.name)) for each in self.config.repositories]
-        poller = Poller(watched, clock=now, tell=self.store.repository_went)
-        states = await poller.poll_once(lambda name, heads: self.flow.observe(name, heads, "poll"))
+        with closing(SmartHttp(now)) as servers:
+            poller = Poller(watched, clock=now, tell=self.store.repository_went, quick=servers.of)
+            states = await poller.poll_once(lambda name, heads: self.flow.observe(name, heads, "poll"))
         await self.flow.act_on_pending()
         return states
 
@@ -238,17 +254,27 @@ class Runner:
         finally:
             await platform.close()
 
-    def _watchers(self) -> "Iterator[Coroutine[Any, Any, None]]":
+    def _watchers(self, door: "FrontDoor | None") -> "Iterator[Coroutine[Any, Any, None]]":
+        from runner.sources.git.http import SmartHttp
         from runner.watch.files import FileWatcher
         from runner.watch.poll import Poller
 
         watched = [(each, self.sources.repository(each.name)) for each in self.config.repositories]
-        if polled := [each for each in watched if each[0].watch == "poll"]:
-            poller = Poller(polled, clock=now, tell=self.store.repository_went)
-            yield poller.run(lambda name, heads: self.flow.observe(name, heads, "poll"))
+        heard = door.deliveries.heard if door else lambda name: None
+        polled = [each for each in watched if each[0].watch == "poll"]
+        servers = SmartHttp(now)
+        poller = Poller(polled, clock=now, tell=self.store.repository_went, quick=servers.of, heard=heard)
+        if door:
+            yield door.deliveries.run(poller)
+        if polled:
+            yield self._polling(poller, servers)
         if local := [each for each in watched if each[0].watch == "files"]:
             watcher = FileWatcher(local, clock=now, tell=self.store.repository_went)
             yield watcher.run(lambda name, heads: self.flow.observe(name, heads, "files"))
+
+    async def _polling(self, poller: "Poller", servers: "SmartHttp") -> None:
+        with closing(servers):
+            await poller.run(lambda name, heads: self.flow.observe(name, heads, "poll"))
 
     def _health(self) -> dict[str, Any]:
         state = self.store.state()
@@ -258,4 +284,6 @@ class Runner:
             "active_deployments": [group.active.id for group in state.groups if group.active],
             "repositories_failing": failing,
             "undelivered_notifications": state.undelivered,
+            "open_deliveries": sum(each.open for each in state.deliveries),
+            "last_delivery_at": max((each.received_at.isoformat() for each in state.deliveries), default=None),
         }

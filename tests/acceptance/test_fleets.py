@@ -65,6 +65,15 @@ class TwoFleets:
         given = {"targetInstances": {"tagFilters": tagged(by)}}
         return str(self.client.create_deployment(**self.place, revision=revision, **given)["deploymentId"])
 
+    def roll_back(self, deployment_id: str) -> str:
+        """By hand, on the command line; the new deployment."""
+        (made,) = self.fleet.served.server.penstock("rollback", deployment_id, "--detach")["deployments"]
+        return str(made["id"])
+
+    def events(self, deployment_id: str) -> dict[str, list[dict[str, Any]]]:
+        """By the ID of the instance."""
+        return {name: target["lifecycleEvents"] for name, target in self.fleet.targets(deployment_id).items()}
+
     def version(self, instance: str) -> str:
         return (self.folders[instance] / "srv" / "version").read_text()
 
@@ -168,6 +177,33 @@ def test_a_rollback_in_the_termination_wait_brings_the_traffic_back(tmp_path: Pa
         assert both.states() == dict.fromkeys(both.a, "healthy")
         group = client.get_deployment_group(**both.place)["deploymentGroupInfo"]
         assert group["ec2TagSet"] == {"ec2TagSetList": [tagged("a")]}
+
+
+def test_what_succeeded_is_rolled_back_by_its_traffic_while_the_original_is_there(tmp_path: Path, aws: Cloud) -> None:
+    with two_fleets(tmp_path, aws) as both:
+        both.replace(AT_ONCE, {"action": "KEEP_ALIVE"})
+        made = both.deploy("two")
+        both.fleet.ended(made)
+        back = both.roll_back(made)
+        both.fleet.ended(back)
+        assert both.states() == dict.fromkeys(both.a, "healthy")
+        events = {name: [each["lifecycleEventName"] for each in told] for name, told in both.events(back).items()}
+        assert events == dict.fromkeys(both.a, ALLOW) | dict.fromkeys(both.b, BLOCK)
+        assert [both.version(name) for name in both.a] == ["one", "one"]
+
+
+def test_what_succeeded_is_rolled_back_in_place_once_the_original_is_gone(tmp_path: Path, aws: Cloud) -> None:
+    with two_fleets(tmp_path, aws) as both:
+        both.replace(AT_ONCE, {"action": "TERMINATE", "terminationWaitTimeInMinutes": 0})
+        made = both.deploy("two")
+        both.fleet.ended(made)
+        back = both.roll_back(made)
+        told = both.fleet.ended(back)
+        assert both.states() == dict.fromkeys(both.b, "healthy")
+        assert set(both.events(back)) == set(both.b)
+        assert [both.version(name) for name in both.b] == ["one", "one"]
+        assert told["deploymentStyle"]["deploymentType"] == "IN_PLACE"
+        assert "blueGreenDeploymentConfiguration" not in told
 
 
 @pytest.mark.parametrize("call", [2, 4, 5])  # two registrations, two deregistrations, one termination

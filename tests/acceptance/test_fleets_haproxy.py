@@ -79,6 +79,7 @@ def test_nobody_meets_new_hosts_before_somebody_says_so(fleets: Fleets) -> None:
         pid = fleets.begin("deploy")
         wait_until(lambda: all((fleets.hosts / name / "app.pid").exists() for name in B), "both", log=fleets.log)
         wait_until(lambda: all(fleets.haproxy.status(name) == "MAINT" for name in B), "maintenance", log=fleets.log)
+        wait_until(lambda: "Ready" in statuses(fleets), "the wait", log=fleets.log)
         load.wait_for(load.answered + 200)
         assert set(load.bodies) == {"one"}
         os.kill(pid, signal.SIGKILL)  # the wait is nobody's: it stands in the database
@@ -113,6 +114,10 @@ def test_a_rollback_runs_the_scripts_of_the_revision_that_each_host_has(fleets: 
     assert fleets.in_traffic() == set(A)
     for name in A:
         assert fleets.records(name)[-2:] == ["BeforeAllowTraffic", "AfterAllowTraffic"]
+
+
+def statuses(fleets: Fleets) -> list[str]:
+    return [str(each["status"]) for each in fleets.told("list")]  # type: ignore[attr-defined]
 
 
 def newest(fleets: Fleets, status: str) -> str:

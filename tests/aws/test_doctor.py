@@ -16,8 +16,9 @@ from runner.aws import Aws
 from runner.aws.doctor import Subject, examine
 from runner.aws.doctor.allowing import judge
 from runner.aws.doctor.identity import Identity
-from runner.aws.doctor.looking import Seen
-from runner.aws.doctor.needs import Need, needs
+from runner.aws.doctor.need import Need
+from runner.aws.doctor.needs import needs
+from runner.aws.doctor.seen import Seen
 from runner.model.aws import AwsPlace
 from runner.model.services import Route, ServiceSettings
 
@@ -73,7 +74,7 @@ def test_what_is_not_there_is_named(orders):
     subject = with_(FUNCTION, alias="gone", hooks=("check-orders",), alarms=("errors",))
     lost = told(examine(Aws(), subject), "missing")
     assert set(lost) == {"alias gone of function orders", "hook function check-orders", "alarm errors"}
-    assert "no alarm errors in eu-west-1" in lost["alarm errors"]
+    assert "no such alarm in eu-west-1" in lost["alarm errors"]
     lost = told(examine(Aws(), with_(FUNCTION, function="gone")), "missing")
     assert "Function not found" in lost["function gone"]
 

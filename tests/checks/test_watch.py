@@ -5,6 +5,7 @@ import contextlib
 import datetime as dt
 import threading
 
+import msgspec
 from waiting import until
 from web_server import WebServer
 
@@ -135,7 +136,7 @@ async def test_an_alarm_that_does_not_exist_stops_and_is_named(aws):
     deployments = Deployments(with_alarms("d-1", "gone"), with_alarms("d-2", "gone", ignore_poll_failure=True))
     await look(watching(deployments))
     assert list(deployments.ended) == ["d-1"]
-    assert "no alarm gone" in deployments.ended["d-1"].message
+    assert "alarm gone cannot be read" in deployments.ended["d-1"].message
 
 
 async def test_a_missing_permission_stops_and_names_what_grants_it(aws):
@@ -195,18 +196,37 @@ async def test_a_deployment_that_begins_is_looked_at_at_once(aws):
         await until(lambda: "d-1" in deployments.ended)
 
 
-async def test_what_was_looked_at_is_not_looked_at_again_before_its_time(aws):
+async def look_for_news(watch):
+    await watch.look(only_new=True)
+    await watch.settle()
+
+
+async def test_who_begins_is_asked_for_together_with_the_others_and_nobody_is_before_his_time(aws):
     make_alarm(aws, "errors")
     make_alarm(aws, "latency")
     deployments = Deployments(with_alarms("d-1", "errors"))
     watch = watching(deployments)
     await look(watch)
     deployments.now.append(with_alarms("d-2", "latency"))
-    await watch.look(only_new=True)
-    await watch.settle()
-    await watch.look(only_new=True)
-    await watch.settle()
-    assert asked(aws) == [["errors"], ["latency"]]
+    await look_for_news(watch)
+    await look_for_news(watch)
+    assert asked(aws) == [["errors"], ["errors", "latency"]]
+
+
+async def test_a_step_without_checks_is_no_news_and_one_with_checks_is(aws):
+    make_alarm(aws, "errors")
+    first = with_alarms("d-1", "errors")
+    deployments = Deployments(first)
+    watch = watching(deployments, interval=0.0)  # whoever is looked at is asked for
+    await look(watch)
+    deployments.now = [msgspec.structs.replace(first, step=1)]
+    await look_for_news(watch)
+    assert asked(aws) == [["errors"]]
+    check = {"errors": AlarmCheck(name="errors")}
+    for step in (2, 3):
+        deployments.now = [msgspec.structs.replace(first, step=step, checks=check)]
+        await look_for_news(watch)
+    assert asked(aws) == [["errors"]] * 3
 
 
 async def test_alarms_are_looked_at_again_and_again(aws):

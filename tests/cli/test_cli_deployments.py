@@ -13,8 +13,10 @@ from cli_cases import Penstock
 from local_git import git, new_repository
 
 from runner.cli import exits
+from runner.model.work import WHOLE_FLEET
 from runner.plan.lifecycle import server_in_place
 from runner.store.lock import driver_lock
+from runner.store.logs import LogFiles
 from runner.store.store import Store
 
 
@@ -62,6 +64,17 @@ def test_show_has_an_event_a_line_or_the_last_of_each_host_where_the_screen_is_t
     assert re.search("local +Succeeded\n  ApplicationStop +ok .*\n  DownloadBundle +ok ", one)
     assert re.search("web-3 +Succeeded +7 of 7 +ValidateService ok", three)
     assert "DownloadBundle" not in three
+
+
+def test_the_output_of_what_was_done_to_whole_fleets_is_among_the_logs(penstock: Penstock) -> None:
+    penstock.checkout()
+    penstock("deploy")
+    (made,) = penstock("--output", "json", "list").json
+    LogFiles(penstock.state / "logs").append(made["id"], WHOLE_FLEET, 0, "Auto Scaling group web-2, a copy of web\n")
+    said = penstock("logs", made["id"]).out
+    assert said.startswith("==> whole fleets <==\nAuto Scaling group web-2, a copy of web\n==> local <==\n")
+    only = penstock("--output", "json", "logs", made["id"], "--target", WHOLE_FLEET).json["logs"]
+    assert [each["target"] for each in only] == [WHOLE_FLEET]
 
 
 def test_init_never_overwrites(penstock: Penstock) -> None:

@@ -38,5 +38,5 @@ def test_an_event_that_nobody_took_up_did_not_begin_rather_than_fail(world: Worl
     show(out, described, None, lambda target: "", world.now, {})
     said = out.file.getvalue()  # type: ignore[attr-defined]
     assert "staging-1 did not begin ApplicationStop" in said
-    assert "UnknownError: nobody" in said
+    assert "error    nobody" in said
     assert "failed in ApplicationStop" not in said

@@ -7,6 +7,7 @@ import pytest
 from cli_cases import Penstock
 from local_git import new_repository
 from store_cases import World, group, manifest
+from support.ec2_world import Ec2World
 from support.fixtures import aws, shared_cloud
 from support.functions import greeting, make_function
 
@@ -34,6 +35,16 @@ rollouts:
 deployment_groups:
   staging: {rollout: CodeDeployDefault.LambdaAllAtOnce}
   production: {rollout: ramp}
+"""
+SERVERS = """\
+penstock: v1
+application: shop
+platform: Server
+aws: {region: eu-west-1}
+deployment_groups:
+  production:
+    targets: {auto_scaling_groups: [web]}
+    load_balancer: {target_groups: [web]}
 """
 
 
@@ -103,6 +114,24 @@ def test_groups_of_the_state_folder_are_examined_without_any_checkout(penstock: 
     assert said.status == exits.DEPLOYMENT_FAILED
     assert "shop/live in eu-west-1" in said.out
     assert "missing  function gone" in said.out
+
+
+def test_a_group_of_servers_is_examined_with_what_it_has_in_aws(penstock: Penstock, aws) -> None:
+    aws.fail("iam", "SimulatePrincipalPolicy", times=None, code="AccessDenied", status=403, message="no")
+    Ec2World(aws).auto_scaling_group("web", 1)
+    aws.fail("autoscaling", "PutLifecycleHook", times=None, code="AccessDenied", status=403, message="no")
+    new_repository(penstock.here)
+    (penstock.here / "penstock.yaml").write_text(SERVERS)
+    penstock.commit()
+    said = penstock("doctor", "aws")
+    assert said.status == exits.DEPLOYMENT_FAILED
+    (denied,) = [line for line in said.out.splitlines() if line.startswith("  denied ")]
+    assert denied.count("autoscaling:PutLifecycleHook") == 1 and "no policy of arn:aws:" in denied
+    assert "missing  target group web: " in said.out
+    policy = json.loads(said.out[said.out.index("lacks:\n") + len("lacks:\n") :])
+    (statement,) = policy["Statement"]
+    assert statement["Action"] == "autoscaling:PutLifecycleHook"
+    assert statement["Resource"].endswith(":autoScalingGroupName/web")
 
 
 def test_an_unknown_place_is_a_mistake(penstock: Penstock) -> None:

@@ -81,7 +81,7 @@ def test_a_functions_weights_and_waits_are_shown(penstock: Penstock, bucket: Any
         "now nothing yet",
         "rollout CodeDeployDefault.LambdaAllAtOnce: the traffic of alias live of function resize-staging",
         "step 1 publish a version of the function",
-        "step 2 100% of the traffic",
+        "step 2 100 % of the traffic",
         "rollback when it fails and when an alarm stops it",
         "ends earliest as soon as it has moved; not much later, if AWS answers",
     ]
@@ -90,9 +90,9 @@ def test_a_functions_weights_and_waits_are_shown(penstock: Penstock, bucket: Any
         "begins once staging has the same revision, 15m after that",
         "rollout ramp: the traffic of alias live of function resize-production",
         "step 1 publish a version of the function",
-        "step 2 5% of the traffic",
+        "step 2 5 % of the traffic",
         "step 3 hold for 10m, watching errors",
-        "step 4 25% of the traffic, then more and more to 100% in 5 shifts, 2m apart, watching errors",
+        "step 4 25 % of the traffic, then more and more to 100 % in 5 shifts, 2m apart, watching errors",
         "rollback when it fails and when an alarm stops it",
         "ends earliest 33m after the start; not much later, if AWS answers",
     ]
@@ -117,12 +117,12 @@ def test_a_services_steps_are_shown(penstock: Penstock, registry: Registry) -> N
         "now nothing yet",
         "begins once staging has the same revision, 1h after that",
         "rollout blue_green: the traffic of service production:api",
-        "step 1 start the replacement, 100% of its tasks",
+        "step 1 start the replacement, 100 % of its tasks",
         "step 2 the test listener leads to the replacement",
         "step 3 check contract",
-        "step 4 10% of the traffic",
+        "step 4 10 % of the traffic",
         "step 5 hold for 15m, watching errors",
-        "step 6 100% of the traffic",
+        "step 6 100 % of the traffic",
         "step 7 keep the old version for 1h, watching errors",
         "step 8 end the old version",
         "but where ECS itself replaces the tasks (deployment controller ECS) this rollout cannot be",
@@ -143,7 +143,7 @@ def test_a_hook_has_an_hour_and_a_linear_configuration_is_one_line(penstock: Pen
     facts = facts_of(penstock("plan", "--group", "staging").out, "staging")
     assert facts[2:5] == [
         "step 1 publish a version of the function",
-        "step 2 10% of the traffic, then more and more to 100% in 10 shifts, 2m apart",
+        "step 2 10 % of the traffic, then more and more to 100 % in 10 shifts, 2m apart",
         "step 3 AfterAllowTraffic: smoke validates",
     ]
     assert facts[-1] == "ends earliest 18m after the start; latest 1h18m if every hook takes as long as it may"

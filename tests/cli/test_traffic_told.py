@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 from traffic_rig import TrafficRig
@@ -13,6 +14,8 @@ from runner.cli.board import Board, short_revision
 from runner.cli.description import show
 from runner.cli.lines import Lines
 from runner.cli.status import _show
+from runner.cli.target_table import show_targets
+from runner.model.deployment import ErrorInformation
 from runner.service import Service
 
 CANARY = {"deploymentConfigName": "CodeDeployDefault.LambdaCanary10Percent5Minutes"}
@@ -92,6 +95,48 @@ def test_a_rollback_that_failed_too_can_be_asked_for_again(rig: TrafficRig) -> N
     assert rollback and rollback.rollback_deployment_id
     of_rollback = "\n".join(shown(rig, rollback.rollback_deployment_id))
     assert f"penstock rollback {made}" in of_rollback and "penstock redeploy" not in of_rollback
+
+
+def test_while_the_traffic_is_divided_the_way_back_comes_first(rig: TrafficRig) -> None:
+    made = rig.start(rig.function(**CANARY), function_appspec())
+    rig.world.wait(minutes=1)
+    why = "the alarm errors cannot be read: CloudWatch has none of that name"
+    rig.world.store.watch.failed(made, ErrorInformation(code="ALARM_ACTIVE", message=why), rig.world.now)
+    rig.world.settle()
+    told = shown(rig, made)
+    assert "not rolled back by itself: the traffic stayed divided, as it was then" in told
+    first = told[told.index("what you can do:") + 1]
+    assert first == f"  penstock rollback {made}  give the traffic back to what served before"
+    assert sum(f"penstock rollback {made}" in line for line in told) == 1
+    assert why in lines(rig)
+
+
+def test_what_was_broken_off_says_what_happened_and_no_code(rig: TrafficRig) -> None:
+    made = rig.start(rig.function(**CANARY), function_appspec())
+    rig.world.wait(minutes=1)
+    rig.world.store.request_stop(made, rig.world.now, rollback=None)
+    rig.world.settle()
+    told = shown(rig, made)
+    assert "  error    The deployment ended before all of the traffic was moved." in told
+    assert not any("UnknownError" in line for line in told)
+
+
+def test_only_the_event_that_moves_traffic_counts_its_moves(rig: TrafficRig) -> None:
+    made, _ = failed_and_undone(rig)
+    assert any("AllowTraffic" in line for line in shown(rig, made))
+    assert sum("(2 moves)" in line for line in shown(rig, made)) == 1
+    (target,) = rig.world.store.targets(made)
+    again = tuple(msgspec.structs.replace(event, attempt=3) for event in target.lifecycle_events)
+    out = Console(file=io.StringIO(), width=200)
+    show_targets(out, (msgspec.structs.replace(target, lifecycle_events=again),), rig.world.now)
+    assert out.file.getvalue().count("moves)") == 1  # type: ignore[attr-defined]
+
+
+def test_the_status_of_a_function_is_not_that_of_hosts(rig: TrafficRig, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.start(rig.function(), function_appspec())
+    _show(Service(rig.world.store, lambda: (), lambda: rig.world.now).state(), "state")
+    said = capsys.readouterr().out
+    assert "TARGETS" in said and "HOSTS" not in said
 
 
 def test_a_functions_traffic_can_go_back_also_after_its_first_success(rig: TrafficRig) -> None:

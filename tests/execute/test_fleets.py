@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fakes.traffic_platform import FakeTrafficPlatform
 from store_cases import ALL_AT_ONCE, ONE_AT_A_TIME, PIPELINE, T0, group, manifest, revision
 from waiting import until
 
+from runner.errors import DeploymentAlreadyCompleted, UserError
 from runner.execute.driver import Driver
 from runner.execute.prepare_fleets import prepare_fleets
 from runner.model.command import Command, Outcome
@@ -36,9 +38,11 @@ from runner.store.store import Store
 
 MINUTE = dt.timedelta(minutes=1)
 INSTALL, ALLOW, BLOCK = server_blue_green().install, server_blue_green().allow, server_blue_green().block
+EVERYTHING = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
 KEPT = BlueGreen(termination_wait=None)
 BALANCER = LoadBalancing(haproxy=(Backend(load_balancer="edge", name="shop"),))
 GREEN = Green(fleet=Fleet(tags={"colour": ("green",)}))
+BLUE = Green(fleet=Fleet(tags={"colour": ("blue",)}))
 HOSTS = tuple(
     Host(name=f"{c}{n}", folder="/h", tags={"colour": c}, instance=f"i-{c}{n}")
     for c in ("blue", "green")
@@ -76,6 +80,8 @@ class World:
         self.hosts = HOSTS
         self.groups: dict[str, tuple[Host, ...]] = {"web": instances("old")}  # Auto Scaling
         self.time = T0
+        self.may_prepare = threading.Event()
+        self.may_prepare.set()
         self._driver: Driver | None = None
         self._number = 0
 
@@ -95,6 +101,7 @@ class World:
         return await succeed(command, report)
 
     def _prepare(self, action: Prepare) -> PreparedFleets | PreparationFailed:
+        assert self.may_prepare.wait(60)
         sources: Any = OneBundle()
         if action.deployment.settings.green is None:  # the redeployment of what cannot be rerouted
             return self._prepare_in_place(action)  # type: ignore[return-value]
@@ -138,6 +145,12 @@ class World:
         self.time += by
         if self._driver:
             self._driver.wake()
+
+    def roll_back(self, deployment_id: str) -> str:
+        """By hand; the new deployment."""
+        made = Service(self.store, lambda: (), lambda: self.time, ()).roll_back(deployment_id)
+        assert made is not None
+        return made
 
     def get(self, deployment_id: str) -> Deployment:
         return self.store.deployment(deployment_id)
@@ -218,12 +231,14 @@ async def test_installed_hosts_are_ready_until_somebody_continues(world: World) 
 
 
 async def test_a_ready_wait_that_nobody_ends_stops_the_deployment_and_moves_no_traffic(world: World) -> None:
-    made = world.deploy(blue_green=BlueGreen(ready_wait=60 * MINUTE, termination_wait=None))
+    waits = BlueGreen(ready_wait=60 * MINUTE, termination_wait=None)
+    made = world.deploy(blue_green=waits, rollback_on=EVERYTHING)
     async with world.driven():
         await world.is_ready(made)
         world.later(60 * MINUTE)
         ended = await world.ends(made)
     assert (ended.status, ended.error and ended.error.code) == (DeploymentStatus.STOPPED, "TIMEOUT")
+    assert ended.rollback is None  # nobody has asked for the stop, and no alarm has
     assert world.ran(made) == of("green", INSTALL)
     assert world.statuses(made) == all_are(TargetStatus.FAILED, "green") | all_are(TargetStatus.SKIPPED, "blue")
     assert world.store.instance_health("shop", "live") == []
@@ -356,12 +371,86 @@ async def test_once_the_original_is_gone_the_replacement_gets_the_earlier_revisi
             code="IAM_ROLE_PERMISSIONS", message="Terminate: Terminate does not work"
         )
         assert failed.rollback is None  # by itself, what serves well stays
-        by_hand = Service(world.store, lambda: (), lambda: world.time, ()).roll_back(made)
-        assert by_hand is not None
-        back = await world.ends(by_hand)
+        back = await world.ends(world.roll_back(made))
     assert (back.status, back.error) == (DeploymentStatus.SUCCEEDED, None)
     assert back.revision == good.revision
     assert world.ran(back.id) == of("blue", PIPELINE.events)
+
+
+async def test_what_succeeded_gives_the_traffic_back_while_the_original_is_there(world: World) -> None:
+    made = world.deploy()
+    async with world.driven():
+        await world.ends(made)
+        back = await world.ends(world.roll_back(made))
+    assert (back.status, back.error, back.creator) == (DeploymentStatus.SUCCEEDED, None, "user")
+    assert world.ran(back.id) == of("blue", ALLOW) | of("green", BLOCK)
+    assert [each.target for each in world.store.instance_health("shop", "live")] == ["blue1", "blue2", "blue3"]
+    assert world.store.last_successful("shop", "live") is None
+    with pytest.raises(UserError, match=f"is itself the way back from {made}"):
+        world.roll_back(back.id)
+
+
+async def test_what_succeeded_and_ended_the_original_is_undone_in_place(world: World) -> None:
+    async with world.driven():
+        good = await world.ends(world.deploy())
+        made = world.deploy(blue_green=BlueGreen())
+        await world.ends(made)
+        back = await world.ends(world.roll_back(made))
+    assert (back.status, back.error, back.revision) == (DeploymentStatus.SUCCEEDED, None, good.revision)
+    assert world.ran(back.id) == of("blue", PIPELINE.events)
+
+
+async def test_the_first_deployment_that_ended_the_original_has_nothing_to_go_back_to(world: World) -> None:
+    made = world.deploy(blue_green=BlueGreen())
+    async with world.driven():
+        await world.ends(made)
+        with pytest.raises(DeploymentAlreadyCompleted, match="nothing to go back to"):
+            world.roll_back(made)
+
+
+async def test_traffic_does_not_go_back_to_hosts_that_were_deployed_to_since(world: World) -> None:
+    async with world.driven():
+        first = await world.ends(world.deploy())
+        world.later(MINUTE)
+        second = world.deploy()
+        await world.ends(second)
+        await world.ends(world.deploy())
+        back = await world.ends(world.roll_back(second))
+    assert back.revision == first.revision
+    assert world.ran(back.id) == of("blue", INSTALL + ALLOW) | of("green", BLOCK)
+
+
+async def test_a_way_back_that_waited_while_others_took_over_changes_nothing(world: World) -> None:
+    first = world.deploy()
+    async with world.driven():
+        await world.ends(first)
+        world.may_prepare.clear()
+        second = world.deploy()
+        await world.comes_to(second, lambda each: each.status is DeploymentStatus.QUEUED)
+        back = world.roll_back(first)  # nothing else has begun so far
+        world.may_prepare.set()
+        await world.ends(second)
+        ended = await world.ends(back)
+    assert (ended.status, ended.error and ended.error.code) == (DeploymentStatus.FAILED, "NO_INSTANCES")
+    assert ended.error is not None and f"another deployment of the group has begun since {first}" in ended.error.message
+    assert world.ran(back) == {}
+    good = world.store.last_successful("shop", "live")
+    assert good is not None and good.id == second
+
+
+async def test_a_group_whose_deployments_name_their_hosts_asks_for_them_where_traffic_cannot_go_back(
+    world: World,
+) -> None:
+    told = {"deploymentStyle": {"deploymentType": "BLUE_GREEN"}, "blueGreenDeploymentConfiguration": {"x": {}}}
+    async with world.driven():
+        first = world.deploy(declared=told)
+        await world.ends(first)
+        world.later(MINUTE)
+        second = world.deploy(declared=told, tags={"colour": ("green",)}, green=BLUE)
+        await world.ends(second)
+        await world.ends(world.deploy(declared=told))
+        with pytest.raises(UserError, match=f"revision of {first} with targetInstances"):
+            world.roll_back(second)
 
 
 async def test_a_stop_while_the_original_is_kept_ends_the_wait_and_keeps_it(world: World) -> None:
@@ -396,9 +485,7 @@ async def test_what_was_stopped_half_way_is_given_back_by_hand(world: World) -> 
         await world.comes_to(made, lambda each: each.wait == "termination")
         world.store.request_stop(made, world.time, rollback=False)
         await world.ends(made)
-        by_hand = Service(world.store, lambda: (), lambda: world.time, ()).roll_back(made)
-        assert by_hand is not None
-        back = await world.ends(by_hand)
+        back = await world.ends(world.roll_back(made))
     assert (back.status, back.creator) == (DeploymentStatus.SUCCEEDED, "user")
     assert world.ran(back.id) == of("blue", ALLOW) | of("green", BLOCK)
     job, _ = world.store.job(back.id)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 
 from runner.errors import Refused
@@ -10,7 +11,7 @@ from runner.model.manifest import BlueGreen, GroupSettings
 from runner.model.program import Act, Program, Step, TargetState, Wait
 from runner.model.revision import S3Revision
 from runner.model.rollout import CheckStep, HoldStep, RetireStep, Rollout, RolloutStep, ScaleStep, ShiftStep
-from runner.model.services import EcsSpec, EcsState
+from runner.model.services import EcsSpec, EcsState, Route
 from runner.plan.programs import compile_program
 
 MINUTE = dt.timedelta(minutes=1)
@@ -161,3 +162,19 @@ def test_a_service_that_ecs_itself_updates_has_no_traffic_to_move() -> None:
         program(ScaleStep(percent=50), ShiftStep(percent=100), state=rolling, spec=SERVICE)
     with pytest.raises(Refused, match="live wait for somebody to continue before traffic moves, but ECS itself"):
         program(state=rolling, spec=SERVICE, blue_green=BlueGreen(ready_wait=MINUTE))
+
+
+def behind(kind: str) -> EcsSpec:
+    arn = f"arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/{kind}/front/1/2"
+    return msgspec.structs.replace(SERVICE, routes=(Route(listener=arn, target_groups=("a", "b")),))
+
+
+def test_a_network_load_balancer_moves_no_traffic_in_steps() -> None:
+    linear = (ShiftStep(percent=10, every=MINUTE),)
+    for steps in (CANARY, linear):
+        with pytest.raises(Refused, match="network load balancer, where traffic moves all at once") as refused:
+            program(*steps, state=TASKS, spec=behind("net"))
+        assert refused.value.code == "ELASTIC_LOAD_BALANCING_INVALID"
+        assert program(*steps, state=TASKS, spec=behind("app")).steps
+    assert "AllowTraffic 100" in said(program(ShiftStep(percent=100), state=TASKS, spec=behind("net")).steps)
+    assert said(program(*CANARY, state=TASKS, spec=behind("net"), restoring=True).steps)[0] == "AllowTraffic 100"

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import time
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from manifest_cases import COMMIT, CONTEXT, ECS, FULL, LAMBDA, SMALL, mistakes_o
 
 from runner.model.aws import AwsPlace
 from runner.model.ec2 import Ec2Targets
-from runner.model.manifest import After, GroupSettings, Manifest, Trigger, Watch
+from runner.model.manifest import After, GroupSettings, Manifest, Trigger, TriggerEvent, Watch
 from runner.model.revision import Commit, S3Location
 from runner.model.rollout import BatchStep, HoldStep, MinimumHealthyHosts, Rollout, Share
 from runner.model.tags import TagFilter
@@ -167,6 +168,13 @@ def test_a_notification_is_rendered_only_for_its_groups():
     assert staging.triggers == ()
 
 
+def test_every_event_that_is_told_of_can_be_asked_for():
+    events = get_args(TriggerEvent)
+    said = SMALL + f"notify: [{{to: 'webhook:ops', on: [{', '.join(events)}]}}]\n"
+    [group] = read({"penstock.yaml": said}, CONTEXT)[0].groups
+    assert group.triggers == (Trigger(to="webhook:ops", on=events),)
+
+
 def test_branch_is_not_defined_for_a_tag_and_tag_not_for_a_branch():
     text = SMALL.replace("web", '"{{ tag | default(branch) }}"')
     at_tag = Context(commit=COMMIT, tag="v1", repository="shop")
@@ -313,13 +321,14 @@ deployment_groups:
 
 def test_instances_and_their_load_balancers_are_read():
     targets = "{ec2: {tags: {app: [web, api], stage: '{{ branch }}*'}}, auto_scaling_groups: ['{{ group }}-asg'], HELD}"
-    targets = targets.replace("HELD", "suspend_processes: [Terminate]")
+    targets = targets.replace("HELD", "suspend_processes: [Terminate], termination_hook: true")
     text = BALANCED.replace("{tags: {app: shop}}", targets).replace("HERE", "{target_groups: [a], classic: [b]}")
     (found,) = read({"penstock.yaml": f"{text}aws: {{region: eu-west-1}}\n"}, CONTEXT)
     (group,) = found.groups
     app = (TagFilter(key="app", value="web"), TagFilter(key="app", value="api"))
     stage = (TagFilter(key="stage", value="main*"),)
     assert group.ec2 == Ec2Targets(tag_set=(app, stage), auto_scaling_groups=("web-asg",), suspended=("Terminate",))
+    assert group.termination_hook
     place = AwsPlace(region="eu-west-1")
     assert (group.tags, group.place) == ({}, place)
     assert group.load_balancer == LoadBalancing(target_groups=("a",), classic=("b",), place=place)
@@ -335,6 +344,8 @@ def test_instances_and_their_load_balancers_are_read():
         ("{auto_scaling_groups: []}", "targets.auto_scaling_groups: expected a list that is not empty"),
         ("{auto_scaling_groups: web}", "targets.auto_scaling_groups: expected a list"),
         ("{suspend_processes: [Terminate]}", "targets.suspend_processes: is for Auto Scaling groups"),
+        ("{termination_hook: true}", "targets.termination_hook: is for Auto Scaling groups"),
+        ("{auto_scaling_groups: [a], termination_hook: 1}", "targets.termination_hook: expected true or false"),
         (
             "{auto_scaling_groups: [a], suspend_processes: [Launch]}",
             "targets.suspend_processes[0]: expected Terminate, AZRebalance, InstanceRefresh or ScheduledActions",

@@ -51,6 +51,13 @@ def test_the_others_may_be_instances_or_a_copy() -> None:
     copied = REPLACED.replace("green: {tags: {fleet: b}}", "copy: true")
     made = group(copied.replace("{tags: {fleet: a}}", "{auto_scaling_groups: [web]}"))
     assert made.green == Green(copy=True)
+    made = group(copied.replace("{tags: {fleet: a}}", "{auto_scaling_groups: [web], termination_hook: true}"))
+    assert made.green == Green(copy=True) and made.termination_hook
+
+
+def test_the_targets_say_for_both_fleets_whether_instances_that_end_are_stopped() -> None:
+    either = REPLACED.replace("{tags: {fleet: b}}", "{auto_scaling_groups: [web]}")
+    assert group(either.replace("{tags: {fleet: a}}", "{tags: {fleet: a}, termination_hook: true}")).termination_hook
 
 
 @pytest.mark.parametrize(
@@ -66,6 +73,11 @@ def test_the_others_may_be_instances_or_a_copy() -> None:
         ("green: {tags: {fleet: b}}", "copy: true", "blue_green.copy: copies the one Auto Scaling group of targets"),
         ("green: {tags: {fleet: b}}", "green: {tags: {fleet: b}}\n      copy: true", "leave out one of the two"),
         ("green: {tags: {fleet: b}}", "green: {tags: {fleet: a}}", "blue_green.green: names the same hosts as targets"),
+        (
+            "green: {tags: {fleet: b}}",
+            "green: {tags: {fleet: b}, termination_hook: true}",
+            "blue_green.green.termination_hook: goes for both fleets; say it in targets",
+        ),
         ("fleet: b}}", "fleet: b}}\n      after: 1h", "blue_green.after: is for original: terminate"),
         ("fleet: b}}", "fleet: b}}\n      ready: {wait: 49h}", "blue_green.ready: is longer than 48 hours"),
         ("fleet: b}}", "fleet: b}}\n      ready: {}", "blue_green.ready: wait is missing"),

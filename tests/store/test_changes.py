@@ -29,6 +29,18 @@ def test_a_change_that_was_acted_on_is_not_acted_on_again(world):
     assert len(world.store.deployments()) == 2
 
 
+def test_a_thousand_applications_are_considered_at_once_and_what_changed_is_kept(world):
+    some = [manifest(application=f"app-{number}", file=f"{number}/penstock.yaml") for number in range(1001)]
+    for number, commit in enumerate((A, B)):
+        some[number] = manifest(*reversed(some[number].groups), application=f"app-{number}", file="moved/penstock.yaml")
+        world.store.observe("shop", {MAIN: commit}, "poll", world.now)
+        (change,) = world.store.pending_changes(world.now)
+        world.store.act(change, some, [], world.now, message="")
+        assert world.store.considered_commits() == {each.application: commit for each in some}
+        assert world.store.groups("app-1000") == ["staging", "production"]
+    assert world.store.groups("app-1") == ["production", "staging"]
+
+
 def test_a_newer_commit_supersedes_one_that_nobody_acted_on(world):
     world.store.observe("shop", {MAIN: A}, "poll", world.now)
     world.store.observe("shop", {MAIN: B}, "poll", world.now)

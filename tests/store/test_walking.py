@@ -158,6 +158,7 @@ def test_a_wait_for_traffic_that_nobody_ends_stops_the_deployment_at_its_time(wo
     world.wait(seconds=1)
     ended = world.store.deployment(made)
     assert (ended.status, ended.error and ended.error.code) == (DeploymentStatus.STOPPED, "TIMEOUT")
+    assert ended.rollback is None  # nobody has asked for the stop, and no alarm has
     (failure, about), (stop, _) = letters(world, made)[-2:]
     assert (failure, stop) == ("InstanceFailure", "DeploymentStop")
     (last,) = (each for each in json.loads(about["lifecycleEvents"]) if each["LifecycleEvent"] == "AfterAllowTraffic")

@@ -126,7 +126,7 @@ def test_one_that_raced_keeps_its_revision_where_the_group_ignores_outdated_inst
     world.held.clear()
     assert world.ended(root)["status"] == "Succeeded"
     world.until(lambda: world.state("web", new) == "InService")
-    world.until(lambda: world.store.launches.launches() == [])
+    world.until(lambda: world.store.lifecycle_actions.actions() == [])
     assert world.made("CodeDeployAutoUpdate") == [] and world.has[new] == "one"
 
 
@@ -140,7 +140,7 @@ def test_hooks_come_and_go_with_the_group(world: LaunchWorld) -> None:
     change = {"applicationName": place["applicationName"], "currentDeploymentGroupName": "live"}
     world.client.update_deployment_group(**change, newDeploymentGroupName="other")
     world.until(lambda: ["-hook-other-" in each["LifecycleHookName"] for each in world.hooks("web")] == [True])
-    world.until(lambda: len(world.store.launches.installed()) == 1)
+    world.until(lambda: len(world.store.lifecycle_actions.installed()) == 1)
     change["currentDeploymentGroupName"] = "other"
     (hook,) = world.hooks("web")
     left = world.client.update_deployment_group(**change, autoScalingGroups=[])["hooksNotCleanedUp"]
@@ -150,7 +150,7 @@ def test_hooks_come_and_go_with_the_group(world: LaunchWorld) -> None:
     world.until(lambda: world.hooks("web"))
     world.client.delete_deployment_group(applicationName=place["applicationName"], deploymentGroupName="other")
     world.until(lambda: world.hooks("web") == [])
-    world.until(lambda: world.store.launches.installed() == [])
+    world.until(lambda: world.store.lifecycle_actions.installed() == [])
 
 
 def test_a_group_that_acts_by_another_role_keeps_its_hook(world: LaunchWorld) -> None:
@@ -161,7 +161,7 @@ def test_a_group_that_acts_by_another_role_keeps_its_hook(world: LaunchWorld) ->
         currentDeploymentGroupName="live",
         serviceRoleArn="arn:aws:iam::111122223333:role/other",
     )
-    world.until(lambda: ["other" in str(each.place) for each in world.store.launches.installed()] == [True])
+    world.until(lambda: ["other" in str(each.place) for each in world.store.lifecycle_actions.installed()] == [True])
     assert len(world.hooks("web")) == 1
 
 
@@ -171,7 +171,7 @@ def test_a_result_whose_answer_was_lost_is_told_again_and_counts_once(world: Lau
     world.aws.fail("autoscaling", "CompleteLifecycleAction", times=1, status=500, carried_out=True)
     (new,) = world.launch("web")
     world.until(lambda: world.state("web", new) == "InService")
-    world.until(lambda: world.store.launches.launches() == [])
+    world.until(lambda: world.store.lifecycle_actions.actions() == [])
     assert len(world.made("autoscaling")) == 1
 
 
@@ -182,7 +182,7 @@ def test_an_instance_that_is_terminated_meanwhile_is_deployed_to_no_further(worl
     (new,) = world.launch("web")
     world.until(lambda: world.has.get(new) == "one")
     world.ec2.autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=new, ShouldDecrementDesiredCapacity=True)
-    world.until(lambda: [each.result for each in world.store.launches.launches()] == [])
+    world.until(lambda: [each.result for each in world.store.lifecycle_actions.actions()] == [])
     (made,) = world.made("autoscaling")
     assert world.store.deployment(made["deploymentId"]).stop_requested
     world.held.clear()

@@ -15,7 +15,9 @@ from waiting import until
 from runner.config import RepositoryConfig
 from runner.errors import UserError, WorldError
 from runner.model.status import RepositoryState
-from runner.watch.poll import LONGEST_WAIT, Poller
+from runner.plan.polling import LONGEST_WAIT
+from runner.watch.calls import Calls
+from runner.watch.poll import Poller
 
 BEGIN = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
@@ -45,7 +47,7 @@ class SimulatedTime:
     def clock(self) -> dt.datetime:
         return self.now
 
-    async def sleep(self, seconds: float) -> None:
+    async def rest(self, calls: Calls, seconds: float) -> None:
         if len(self.waits) == self._rounds:
             raise Enough
         self.waits.append(dt.timedelta(seconds=seconds))
@@ -73,7 +75,7 @@ async def simulate(poller: Poller, observe: Callable[[str, Mapping[str, str]], N
 
 async def waits(repository: HeadsOnly, rounds: int, random: Callable[[], float] = lambda: 0.5) -> list[dt.timedelta]:
     time = SimulatedTime(rounds)
-    poller = Poller([(config(interval=MINUTE), repository)], clock=time.clock, random=random, sleep=time.sleep)
+    poller = Poller([(config(interval=MINUTE), repository)], clock=time.clock, random=random, rest=time.rest)
     await simulate(poller)
     assert repository.asked == rounds + 1
     return time.waits
@@ -123,7 +125,7 @@ async def test_states_tell_how_it_goes() -> None:
         [(config(interval=MINUTE), repository)],
         clock=time.clock,
         random=lambda: 0.5,
-        sleep=time.sleep,
+        rest=time.rest,
         tell=told.append,
     )
     assert poller.states() == (RepositoryState(name="shop"),)
@@ -145,7 +147,7 @@ async def test_an_observation_that_cannot_be_recorded_is_made_again() -> None:
             raise WorldError("no space left on the disk")
 
     time = SimulatedTime(1)
-    poller = Poller([(config(), scripted(HEADS))], clock=time.clock, sleep=time.sleep)
+    poller = Poller([(config(), scripted(HEADS))], clock=time.clock, rest=time.rest)
     await simulate(poller, observe)
     assert seen == ["shop", "shop"]
     assert poller.states()[0].last_error is None
@@ -156,7 +158,7 @@ async def test_a_state_that_cannot_be_recorded_stops_nobody() -> None:
         raise WorldError("no space left on the disk")
 
     time = SimulatedTime(2)
-    poller = Poller([(config(), scripted(WorldError("down")))], clock=time.clock, sleep=time.sleep, tell=tell)
+    poller = Poller([(config(), scripted(WorldError("down")))], clock=time.clock, rest=time.rest, tell=tell)
     with structlog.testing.capture_logs():
         await simulate(poller)
     assert poller.states()[0].failures == 3
@@ -165,7 +167,7 @@ async def test_a_state_that_cannot_be_recorded_stops_nobody() -> None:
 async def test_a_bug_met_with_one_repository_is_logged_whole_and_stops_nobody() -> None:
     time = SimulatedTime(1)
     broken = scripted(ZeroDivisionError("oh"), HEADS)
-    poller = Poller([(config(), broken)], clock=time.clock, sleep=time.sleep)
+    poller = Poller([(config(), broken)], clock=time.clock, rest=time.rest)
     with structlog.testing.capture_logs() as logs:
         await simulate(poller)
     assert isinstance(logs[0]["exc_info"], ZeroDivisionError)

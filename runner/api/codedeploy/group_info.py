@@ -1,6 +1,6 @@
 """Deployment groups in the wire API's shape: those it made as it was told, a manifest's translated."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runner.api.codedeploy import group_traffic
@@ -8,13 +8,15 @@ from runner.api.codedeploy.group_platform import default_style
 from runner.api.codedeploy.group_translated import blue_green, translated
 from runner.api.codedeploy.wire import Shape, revision_location
 from runner.model.application import Group
+from runner.model.lifecycle_actions import LifecycleHook
 from runner.model.manifest import GroupSettings
 from runner.model.platform import ComputePlatform
 from runner.ports.catalog import Attempt
 
 
-def group_info(group: Group, attempts: Mapping[str, Attempt], hooks: Mapping[str, str]) -> Shape:
+def group_info(group: Group, attempts: Mapping[str, Attempt], hooks: Iterable[LifecycleHook]) -> Shape:
     """A `DeploymentGroupInfo`. *attempts*: at least those of the group. *hooks*: of its Auto Scaling groups."""
+    named = with_hooks(hooks)
     settings = declared(group.settings, group.platform)
     return {
         "applicationName": group.application,
@@ -26,7 +28,7 @@ def group_info(group: Group, attempts: Mapping[str, Attempt], hooks: Mapping[str
         "lastSuccessfulDeployment": _attempt(attempts.get(group.last_successful or "")),
         "lastAttemptedDeployment": _attempt(attempts.get(group.last_attempted or "")),
         **settings,
-        "autoScalingGroups": [_with_hook(each["name"], hooks) for each in settings["autoScalingGroups"]],
+        "autoScalingGroups": [named.get(each["name"], each) for each in settings["autoScalingGroups"]],
     }
 
 
@@ -47,9 +49,13 @@ def declared(settings: GroupSettings, platform: ComputePlatform) -> Shape:
     }
 
 
-def _with_hook(name: str, hooks: Mapping[str, str]) -> Shape:
-    """An `AutoScalingGroup`."""
-    return {"name": name, "hook": hooks.get(name)}
+def with_hooks(hooks: Iterable[LifecycleHook]) -> dict[str, Shape]:
+    """The Auto Scaling groups that have any of *hooks*, by name, each as an `AutoScalingGroup`."""
+    found: dict[str, Shape] = {}
+    for each in hooks:
+        shape = found.setdefault(each.auto_scaling_group, {"name": each.auto_scaling_group})
+        shape["hook" if each.transition == "launching" else "terminationHook"] = each.name
+    return found
 
 
 def _waits(declared: Mapping[str, Any]) -> Shape:

@@ -57,6 +57,7 @@ def settings(
         name=name,
         tag_set=() if green else on_premises,
         ec2=_ec2(declared),
+        termination_hook=bool(declared.get("terminationHookEnabled")),
         rollout=config.rollout,
         rollback_on=rollback_on(declared.get("autoRollbackConfiguration")),
         triggers=tuple(

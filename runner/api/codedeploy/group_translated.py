@@ -65,6 +65,7 @@ def _hosts(settings: GroupSettings) -> Shape:
         made["ec2TagSet"] = {"ec2TagSetList": [[_filter(each) for each in group] for group in settings.ec2.tag_set]}
     if settings.ec2.auto_scaling_groups:
         made["autoScalingGroups"] = [{"name": name} for name in settings.ec2.auto_scaling_groups]
+        made["terminationHookEnabled"] = settings.termination_hook
     if settings.load_balancer:
         kind = "IN_PLACE" if settings.green is None else "BLUE_GREEN"
         made["deploymentStyle"] = {"deploymentType": kind, "deploymentOption": "WITH_TRAFFIC_CONTROL"}

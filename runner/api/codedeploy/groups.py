@@ -1,12 +1,12 @@
 """Create, get, list, update and delete deployment groups."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from runner.api.call import Call, Operation, Result
 from runner.api.codedeploy.group_checks import check_combinations, check_group
-from runner.api.codedeploy.group_info import group_info
+from runner.api.codedeploy.group_info import group_info, with_hooks
 from runner.api.codedeploy.group_platform import check_config, check_platform, default_config
 from runner.api.codedeploy.group_settings import merged, settings
 from runner.api.codedeploy.listing import name_page
@@ -66,7 +66,7 @@ class _Groups:
         application = self._applications.get(call.params["applicationName"])
         group = self._groups.get(application.name, call.params["deploymentGroupName"])
         attempts = self._groups.attempts(group.last_attempted, group.last_successful)
-        hooks = self._groups.hooks(group.id).get(group.id, {})
+        hooks = self._groups.hooks(group.id).get(group.id, [])
         return {"deploymentGroupInfo": group_info(group, attempts, hooks)}
 
     def batch_get(self, call: Call) -> Result:
@@ -80,7 +80,7 @@ class _Groups:
         attempts = self._groups.attempts(*(i for each in found for i in (each.last_attempted, each.last_successful)))
         hooks = self._groups.hooks(*(each.id for each in found))
         return {
-            "deploymentGroupsInfo": [group_info(each, attempts, hooks.get(each.id, {})) for each in found],
+            "deploymentGroupsInfo": [group_info(each, attempts, hooks.get(each.id, [])) for each in found],
             "errorMessage": f"No Deployment Group found for name: {', '.join(unknown)}" if unknown else None,
         }
 
@@ -104,7 +104,7 @@ class _Groups:
         self._check_services(declared, application.name, group.name)
         name = given.get("newDeploymentGroupName", group.name)
         self._groups.update(group, settings(name, declared, config, group.platform, self._region))
-        return {"hooksNotCleanedUp": self._left(group, declared.get("autoScalingGroups") or ())}
+        return {"hooksNotCleanedUp": self._left(group, declared)}
 
     def delete(self, call: Call) -> Result:
         """A group that is not there is deleted already: the operation has no exception for it."""
@@ -121,13 +121,15 @@ class _Groups:
                 f"deployment {active} of deployment group {name} has not ended; stop it, or wait, then delete",
             )
         self._groups.delete(group, call.now)
-        return {"hooksNotCleanedUp": self._left(group, ())}
+        return {"hooksNotCleanedUp": self._left(group, {})}
 
-    def _left(self, group: Group, wanted: Iterable[Mapping[str, str]]) -> list[Shape]:
+    def _left(self, group: Group, declared: Mapping[str, Any]) -> list[Shape]:
         """The lifecycle hooks that nobody wants any more: they are removed within seconds, and are there until then."""
-        names = {each["name"] for each in wanted}
-        hooks = self._groups.hooks(group.id).get(group.id, {})
-        return [{"name": name, "hook": hook} for name, hook in hooks.items() if name not in names]
+        names = {each["name"] for each in declared.get("autoScalingGroups") or ()}
+        wanted = {"launching", *(("terminating",) if declared.get("terminationHookEnabled") else ())}
+        hooks = self._groups.hooks(group.id).get(group.id, [])
+        left = (hook for hook in hooks if hook.auto_scaling_group not in names or hook.transition not in wanted)
+        return list(with_hooks(left).values())
 
     def _config(self, name: str | None, platform: ComputePlatform) -> DeploymentConfig:
         config = self._catalog.configs.get(name or default_config(platform))

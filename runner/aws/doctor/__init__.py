@@ -2,6 +2,6 @@
 
 from runner.aws.doctor.examining import examine
 from runner.aws.doctor.findings import Finding
-from runner.aws.doctor.subject import Subject
+from runner.aws.doctor.subject import EcrRepository, Subject
 
-__all__ = ["Finding", "Subject", "examine"]
+__all__ = ["EcrRepository", "Finding", "Subject", "examine"]

@@ -1,20 +1,15 @@
 """Which permissions are there: asked of IAM's simulation, or where that is not allowed, tried with calls that do nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from runner.aws import Aws, AwsError
 from runner.aws.doctor.findings import Finding, fine, of_error
 from runner.aws.doctor.identity import HASTE, Identity
-from runner.aws.doctor.needs import Need
+from runner.aws.doctor.need import Need
 from runner.model.aws import AwsPlace
 
 _AT_ONCE = 50  # actions of one SimulatePrincipalPolicy
-_PASSED_TO = {  # policies usually say whom a role may be passed to
-    "ContextKeyName": "iam:PassedToService",
-    "ContextKeyValues": ["ecs-tasks.amazonaws.com"],
-    "ContextKeyType": "string",
-}
-_CONTEXT = {"ContextEntries": [_PASSED_TO]}
 
 
 def judge(aws: Aws, place: AwsPlace, who: Identity, needs: Sequence[Need]) -> Iterator[Finding]:
@@ -42,18 +37,25 @@ def _simulated(aws: Aws, place: AwsPlace, who: Identity, needs: Iterable[Need]) 
 
 
 def _ask_iam(aws: Aws, place: AwsPlace, who: Identity, needs: Iterable[Need]) -> dict[tuple[str, str], str]:
-    actions: dict[str, list[str]] = {}
+    actions: dict[tuple[str, str], list[str]] = {}
     for need in needs:
-        of = actions.setdefault(need.resource, [])
+        of = actions.setdefault((need.resource, need.passed_to), [])
         if need.action not in of:
             of.append(need.action)
     decisions: dict[tuple[str, str], str] = {}
-    for resource, named in actions.items():
+    for (resource, passed_to), named in actions.items():
         for some in (named[start : start + _AT_ONCE] for start in range(0, len(named), _AT_ONCE)):
-            asked = {"PolicySourceArn": who.policies_of, "ActionNames": some, "ResourceArns": [resource], **_CONTEXT}
+            asked = {"PolicySourceArn": who.policies_of, "ActionNames": some, "ResourceArns": [resource]}
+            asked |= _passing(passed_to) if passed_to else {}
             for each in aws.pages(place, "iam", "simulate_principal_policy", asked, "EvaluationResults", **HASTE):
                 decisions[each["EvalActionName"], resource] = each["EvalDecision"]
     return decisions
+
+
+def _passing(service: str) -> dict[str, Any]:
+    """Policies usually say whom a role may be passed to."""
+    key = {"ContextKeyName": "iam:PassedToService", "ContextKeyValues": [service], "ContextKeyType": "string"}
+    return {"ContextEntries": [key]}
 
 
 def _of_decision(what: str, need: Need, decision: str, who: Identity) -> Finding:
@@ -77,5 +79,5 @@ def _tried(aws: Aws, place: AwsPlace, what: str, need: Need, who: Identity) -> F
         aws.call(place, need.service, need.operation, need.params, **HASTE)
     except AwsError as error:
         if error.statement is not None or error.retryable:
-            return of_error(what, error, who.policies_of)
+            return of_error(what, error, who.policies_of, need.resource)
     return fine(what, "tried with a call that changes nothing")

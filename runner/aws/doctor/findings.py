@@ -32,10 +32,22 @@ def missing(what: str, message: str) -> Finding:
     return Finding(what=what, verdict="missing", message=message)
 
 
-def of_error(what: str, error: AwsError, who: str = "") -> Finding:
-    """What it means for *what* that asking for it failed."""
+def of_error(what: str, error: AwsError, who: str, resource: str = "*") -> Finding:
+    """What it means for *what* that asking for it failed. *resource*: what *who* would have to be allowed it on."""
     if error.statement is not None:
-        return Finding(what=what, verdict="denied", message=error.message, who=who, statement=error.statement)
+        return _denied(what, error, error.statement, who, resource)
     if error.code == "TIMEOUT" or error.retryable:
         return Finding(what=what, verdict="unknown", message=error.message)
     return missing(what, error.message)
+
+
+def _denied(what: str, error: AwsError, statement: dict[str, Any], who: str, resource: str) -> Finding:
+    action = statement["Action"]
+    named = "it" if what.startswith(action) else action
+    if error.denied_by:
+        message = f"a {error.denied_by} denies {named}, whatever else allows it"
+        return Finding(what=what, verdict="denied", message=message, who=who)
+    granting = statement if resource == "*" else {**statement, "Resource": resource}
+    return Finding(
+        what=what, verdict="denied", message=f"no policy of {who} allows {named}", who=who, statement=granting
+    )

@@ -5,29 +5,17 @@ what does not exist, or it names no change at all. AWS looks at permissions befo
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from runner.aws.doctor.identity import Identity
-from runner.aws.doctor.looking import Seen
+from runner.aws.doctor.need import Need
+from runner.aws.doctor.needs_of_instances import of_instances
+from runner.aws.doctor.seen import Seen
 from runner.aws.doctor.subject import Subject
-from runner.aws.operations import iam_action
 
 _NOBODYS = "00000000-0000-0000-0000-000000000000"  # a RevisionId that no function or alias has
 _NO_TASK_SET = "ecs-svc/0000000000000000000"
 _EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
-
-
-class Need(NamedTuple):
-    """*params* None: no call shows it without doing it."""
-
-    service: str
-    operation: str
-    resource: str
-    params: dict[str, Any] | None
-
-    @property
-    def action(self) -> str:
-        return iam_action(self.service, self.operation)
 
 
 def needs(subject: Subject, who: Identity, seen: Seen) -> Iterator[Need]:
@@ -36,6 +24,8 @@ def needs(subject: Subject, who: Identity, seen: Seen) -> Iterator[Need]:
         yield from _of_function(subject, who)
     if subject.platform == "ECS" and subject.service:
         yield from _of_service(subject, who, seen)
+    if subject.instances:
+        yield from of_instances(subject.instances, subject.group, who, seen)
     for hook in subject.hooks:
         dry = {"FunctionName": hook, "InvocationType": "DryRun"}
         yield Need("lambda", "invoke", function_arn(hook, who), dry)
@@ -77,7 +67,7 @@ def _of_service(subject: Subject, who: Identity, seen: Seen) -> Iterator[Need]:
         yield Need("ecs", "register_task_definition", "*", None)
         yield Need("ecs", "tag_resource", who.of("ecs", "task-definition/*"), None)  # it is registered with a tag
         for role in seen.roles:
-            yield Need("iam", "pass_role", role, None)
+            yield Need("iam", "pass_role", role, None, "ecs-tasks.amazonaws.com")
     if seen.controller == "ECS":
         yield from _of_native(there, arn, cluster, who)
     else:

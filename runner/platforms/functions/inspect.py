@@ -84,7 +84,8 @@ class _Inspection:
         if split.shares:
             back = reset(self._place, spec.function, spec.alias, split.version)
             return (
-                f"{name} must send all requests to one version, and sends them to {split}. To give all to one: {back}"
+                f"{name} must send all requests to one version, and sends them to {split}. If a deployment of Penstock left "
+                f"it so: `penstock rollback ID`, with the ID of that one. Else, to give all to one: {back}"
             )
         if split.version == LATEST:
             made = f"`{command(self._place, 'publish-version', spec.function)}`"

@@ -110,9 +110,10 @@ def _check_others(now: dict[str, Actions], before: dict[str, Actions], pairs: tu
 
 
 def _taken(entry: str, actions: Actions, blue: str, green: str) -> str:
-    share = shares(actions)
+    mend = f"give {group_name(blue)} all of it"
+    if shares(actions).get(blue):
+        mend = f"if a deployment was stopped half-way, `penstock rollback ID` with its ID; else {mend}"
     return (
         f"Primary taskset target group must be behind listener: {entry} sends requests to {group_name(green)} (it has "
-        f"{describe(actions)}), where the replacement would start. Give {group_name(blue)} all of it"
-        + (", as an earlier deployment was stopped half-way" if share.get(blue) else "")
+        f"{describe(actions)}), where the replacement would start. To mend it: {mend}"
     )

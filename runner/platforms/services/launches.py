@@ -75,7 +75,7 @@ def _described(calls: Calls, arn: str) -> Shown:
 
 def _weights(shown: Shown) -> str:
     weight = shown.get("targetServiceRevision", {}).get("requestedProductionTrafficWeight")
-    return "" if weight is None else f", {weight:g}% of the traffic"
+    return "" if weight is None else f", {weight:g} % of the traffic"
 
 
 def _pauses(shown: Shown) -> str:

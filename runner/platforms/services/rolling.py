@@ -20,8 +20,10 @@ async def roll(work: Work) -> None:
     wanted = await task_definitions.pinned(work)
     work.note(task_definition=wanted)
     await work.do(partial(_ask_once, work, wanted))
-    await work.until(_Watch(work, wanted).look, partial(_explain, work))
-    await work.do(partial(_note, work, moved=True))
+    watch = _Watch(work, wanted)
+    await work.until(watch.look, partial(_explain, work))
+    if watch.primary is not None:
+        work.note(replacement=shown_as_task_set(watch.primary, 100), weight=100, moved=True)
 
 
 async def roll_back(work: Work) -> None:
@@ -32,7 +34,7 @@ async def roll_back(work: Work) -> None:
     await work.soon(partial(_is_back, work, original.task_definition))
     await work.do(partial(_ask_to_go_back, work, original.task_definition))
     await work.until(_Watch(work, original.task_definition).look, partial(_explain, work))
-    await work.do(partial(_note, work, moved=False))
+    work.note(weight=0, moved=False)
 
 
 def shown_as_task_set(deployment: Shown, weight: int) -> TaskSet:
@@ -70,17 +72,21 @@ def _ask_to_go_back(work: Work, wanted: str) -> None:
 
 
 class _Watch:
-    """Looks at the service again and again until it runs *wanted*. Remembers why ECS has given up: it soon forgets that."""
+    """Looks at the service again and again until it runs *wanted*. Remembers why ECS has given up: it soon forgets that.
+
+    *primary*: the service's primary deployment at the last look.
+    """
 
     def __init__(self, work: Work, wanted: str) -> None:
         self._work = work
         self._wanted = wanted
         self._why = ""
+        self.primary: Shown | None = None
 
     def look(self) -> str:
         """What is still to come; "" when all tasks are replaced. Raises when ECS has failed or gone back."""
         work, service = self._work, _look(self._work)
-        primary = service.primary_deployment
+        self.primary = primary = service.primary_deployment
         if primary is None or (work.is_fresh and not self._is_new(primary)):
             return "ECS has not begun yet"
         if primary.get("taskDefinition") != self._wanted:
@@ -154,14 +160,6 @@ def _explain(work: Work) -> str:
     service = _look(work)
     primary = service.primary_deployment
     return trouble.explain(work.calls, work.spec.cluster, service, primary, work.began) if primary else ""
-
-
-def _note(work: Work, *, moved: bool) -> None:
-    primary = _look(work).primary_deployment
-    if primary is not None and moved:
-        work.note(replacement=shown_as_task_set(primary, 100), weight=100, moved=True)
-    elif primary is not None:
-        work.note(weight=0, moved=False)
 
 
 def _look(work: Work) -> Service:

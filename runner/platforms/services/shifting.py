@@ -101,7 +101,7 @@ def _scale(work: Work, task_set: str, percent: float) -> None:
             taskSet=task_set,
             scale={"value": float(percent), "unit": "PERCENT"},
         )
-        work.say(f"scaled task set {task_set} to {percent:g}%")
+        work.say(f"scaled task set {task_set} to {percent:g} %")
 
 
 def _promote(work: Work, task_set: str) -> bool:

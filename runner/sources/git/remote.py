@@ -116,7 +116,7 @@ class _Callbacks(pygit2.RemoteCallbacks):
         if valid:
             return True
         name = host.decode(errors="replace")
-        raise self._trouble(_unknown_host_key(self._url, name) if _is_ssh(self._url) else _untrusted(name))
+        raise self._trouble(_unknown_host_key(self._url, name) if _is_ssh(self._url) else untrusted(name))
 
     def _refuse_strangers(self, url: str) -> None:
         """libgit2 follows a redirection to another server and would give that one our password."""
@@ -159,7 +159,7 @@ class _Callbacks(pygit2.RemoteCallbacks):
             self._offered.insert(0, "the user name and password in the address")
         if self._offered:
             return self._trouble(f"access refused; tried {', '.join(self._offered)}")
-        return self._trouble("asks who we are, and nothing to answer is configured (`credentials` of the repository)")
+        return self._trouble(NOBODY)
 
 
 def redacted(text: str) -> str:
@@ -192,7 +192,7 @@ def _trust(ca_file: str) -> None:
     try:
         pygit2.settings.set_ssl_cert_locations(ca_file, None)
     except pygit2.GitError as error:
-        raise WorldError(f"cannot read the certificates of ca_file {ca_file}: {error}", retryable=False) from error
+        raise unreadable_certificates(ca_file, error) from error
     _trusted.add(ca_file)
 
 
@@ -210,23 +210,31 @@ def _unknown_host_key(url: str, host: str) -> str:
     )
 
 
-def _untrusted(host: str) -> str:
+def unreadable_certificates(ca_file: str, error: Exception) -> WorldError:
+    return WorldError(f"cannot read the certificates of ca_file {ca_file}: {error}", retryable=False)
+
+
+def untrusted(host: str) -> str:
     return f"the certificate of {host} is not trusted; if an authority of your own signed it, name that in `ca_file`"
 
 
 _UNSUPPORTED = "this kind of address is not supported; use https://, ssh:// or a path"
-_REFUSED = "access refused; check the repository's `credentials`"
-_SILENT = "no answer in time; is the server overloaded, or a firewall in between?"
+REFUSED = "access refused; check the repository's `credentials`"
+NOBODY = "asks who we are, and nothing to answer is configured (`credentials` of the repository)"
+NONE_THERE = "no repository is there"
+UNRESOLVED = "the host's name cannot be resolved"
+NOT_LISTENING = "nothing listens there; is the server down?"
+SILENT = "no answer in time; is the server overloaded, or a firewall in between?"
 
 _MEANINGS: tuple[tuple[str, str], ...] = (
     (r"No space left|Disk quota exceeded", "no space left on the disk of the state folder"),
-    (r"status code: 40[13]|authentication|Authentication|too many redirects", _REFUSED),
+    (r"status code: 40[13]|authentication|Authentication|too many redirects", REFUSED),
     (r"extract public key|private key", "the private key cannot be used; is it a key, and its passphrase right?"),
-    (r"status code: 404|[Nn]ot found|does not appear to be a git|could not find repository", "no repository is there"),
+    (r"status code: 404|[Nn]ot found|does not appear to be a git|could not find repository", NONE_THERE),
     (r"status code: 5\d\d", "the server is in trouble"),
-    (r"failed to resolve address", "the host's name cannot be resolved"),
-    (r"[Tt]imed out|temporarily unavailable", _SILENT),
-    (r"Connection refused", "nothing listens there; is the server down?"),
+    (r"failed to resolve address", UNRESOLVED),
+    (r"[Tt]imed out|temporarily unavailable", SILENT),
+    (r"Connection refused", NOT_LISTENING),
     (r"SSL|certificate", "TLS failed"),
     (r"unsupported URL protocol|invalid argument: 'port'|empty URL", _UNSUPPORTED),
 )

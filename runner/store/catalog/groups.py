@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from runner.errors import DeploymentGroupDoesNotExist, Refused
 from runner.model.application import Group, Owner
 from runner.model.deployment import UNFINISHED, DeploymentStatus
+from runner.model.lifecycle_actions import LifecycleHook
 from runner.model.manifest import GroupSettings
 from runner.model.platform import ComputePlatform
 from runner.model.value import from_json, to_json
@@ -75,12 +76,11 @@ class Groups:
         with self._db.read() as tx:
             return rows.unfinished(tx, t.deployments.c.group_id == group.id)
 
-    def hooks(self, *group_ids: str) -> dict[str, dict[str, str]]:
-        c, found = t.launch_hooks.c, dict[str, dict[str, str]]()
+    def hooks(self, *group_ids: str) -> dict[str, list[LifecycleHook]]:
+        h, found = t.lifecycle_hooks, dict[str, list[LifecycleHook]]()
         with self._db.read() as tx:
-            query = sa.select(c.group_id, c.auto_scaling_group, c.name).where(c.group_id.in_(group_ids))
-            for row in tx.execute(query):
-                found.setdefault(row.group_id, {})[row.auto_scaling_group] = row.name
+            for row in tx.execute(sa.select(h).where(h.c.group_id.in_(group_ids)).order_by(h.c.name)):
+                found.setdefault(row.group_id, []).append(reading.lifecycle_hook(row))
         return found
 
     def attempts(self, *deployment_ids: str | None) -> dict[str, Attempt]:

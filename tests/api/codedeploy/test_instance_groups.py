@@ -80,6 +80,7 @@ def test_the_group_of_a_manifest_for_instances_is_translated(server: Catalog) ->
         "live",
         tags={},
         ec2=Ec2Targets(tag_set=((WEB,),), auto_scaling_groups=("one",)),
+        termination_hook=True,
         load_balancer=LoadBalancing(
             haproxy=(Backend(load_balancer="edge", name="app"),), target_groups=("web", arn), classic=("old",)
         ),
@@ -88,6 +89,7 @@ def test_the_group_of_a_manifest_for_instances_is_translated(server: Catalog) ->
     info = server.info("live")
     assert info["ec2TagSet"] == {"ec2TagSetList": [[FILTERS[0]]]}
     assert [each["name"] for each in info["autoScalingGroups"]] == ["one"]
+    assert info["terminationHookEnabled"] is True
     assert info["loadBalancerInfo"] == {
         "targetGroupInfoList": [{"name": "edge/app"}, {"name": "web"}, {"name": "api"}],
         "elbInfoList": [{"name": "old"}],
