@@ -117,8 +117,8 @@ class Door:
 
 
 @asynccontextmanager
-async def door(store: Deliveries, clock: Clock = now) -> AsyncIterator[Door]:
-    looks, follow = FakeLooks(), Follow(store, clock, apart=0.0, random=lambda: 0.0)
+async def door(store: Deliveries, clock: Clock = now, *, late: float = 3600.0) -> AsyncIterator[Door]:
+    looks, follow = FakeLooks(), Follow(store, clock, apart=0.0, late=late, random=lambda: 0.0)
     hooks, intake = Hooks(REPOSITORIES, read_secret), Intake(store, follow.came, clock)
     running = [asyncio.create_task(each) for each in (intake.run(), follow.run(looks))]
     try:

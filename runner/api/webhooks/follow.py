@@ -1,13 +1,15 @@
 """What follows a delivery: a look at its repository, and then the record that the delivery is settled.
 
 A delivery is settled by a look that began after it was stored, whoever it is that looks for. Until then it is open, also
-across the death of the process: the next one looks first at everything that is open.
+across the death of the process: the next one looks first at everything that is open. A little later comes one look more,
+as a forge may tell of a push before all of its machines show it.
 """
 
 import asyncio
 import datetime as dt
 import random as chance
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 from runner.errors import RunnerError, UserError
@@ -18,6 +20,7 @@ from runner.ports.deliveries import Deliveries, Looks
 from runner.threads import in_thread
 
 APART = 0.5  # seconds between the beginnings of two looks at one repository, however many deliveries come
+LATE = 5.0  # seconds from a look to the one after it
 FIRST_RETRY, LONGEST_WAIT = dt.timedelta(seconds=1), dt.timedelta(minutes=5)
 
 
@@ -25,13 +28,20 @@ class Follow:
     """Has repositories looked at. Those that fail are tried again, ever more rarely, and hold up no others."""
 
     def __init__(
-        self, store: Deliveries, clock: Clock, *, random: Random = chance.random, apart: float = APART
+        self,
+        store: Deliveries,
+        clock: Clock,
+        *,
+        random: Random = chance.random,
+        apart: float = APART,
+        late: float = LATE,
     ) -> None:
-        self._store, self._clock, self._random, self._apart = store, clock, random, apart
+        self._store, self._clock, self._random, self._apart, self._late = store, clock, random, apart, late
         self._wanted: dict[str, int] = {}  # repository to the number of its newest open delivery
         self._heard: dict[str, dt.datetime] = {}
         self._looks: Looks | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._later: dict[str, asyncio.Task[None]] = {}
 
     def came(self, repositories: Mapping[str, int]) -> None:
         """New deliveries are stored. Must be called in the loop; what comes before `run` is looked after then."""
@@ -52,7 +62,7 @@ class Follow:
             await asyncio.Event().wait()
         finally:
             self._looks = None
-            for task in (tasks := list(self._tasks.values())):
+            for task in (tasks := [*self._tasks.values(), *self._later.values()]):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -91,9 +101,24 @@ class Follow:
             await looks.look_now(name)
         except UserError as error:  # it is not in the configuration any more
             why = error.message
+        else:
+            self._look_later(name, looks)
         await in_thread(partial(self._store.settle, name, up_to, self._clock(), why))
         if self._wanted[name] == up_to:
             del self._wanted[name]
+
+    def _look_later(self, name: str, looks: Looks) -> None:
+        """Once for many looks; of what it fails by, whoever watches the repository knows as well."""
+
+        async def look() -> None:
+            await asyncio.sleep(self._late)
+            del self._later[name]  # whoever looks from here on wants another one
+            with suppress(RunnerError):
+                await looks.look_now(name)
+
+        if (waiting := self._later.get(name)) is not None:
+            waiting.cancel()
+        self._later[name] = asyncio.create_task(look())
 
     def _pause(self, failures: int) -> float:
         wait = backoff(failures, first=FIRST_RETRY, most=LONGEST_WAIT, random=self._random)

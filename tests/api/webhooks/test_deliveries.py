@@ -27,6 +27,17 @@ async def test_a_push_is_stored_acknowledged_and_looked_after(store: Store, rows
     assert rows("repository, delivery, event, refs") == [("shop", "d-1", "push", '["refs/heads/main"]')]
 
 
+async def test_one_look_more_comes_a_little_later_and_may_fail(store: Store, rows: Rows) -> None:
+    async with door(store.deliveries, late=0.3) as at:
+        await at.post("shop", PUSH, of_github(PUSH))
+        await until(lambda: bool(rows(where="settled_at IS NOT NULL")))
+        assert at.looks.began == ["shop"]
+        at.looks.fail.append(WorldError("it is away"))
+        await until(lambda: at.looks.began == ["shop", "shop"] and not at.looks.fail)
+        await at.post("shop", PUSH, of_github(PUSH, delivery="d-2"))
+        await until(lambda: len(rows(where="settled_at IS NOT NULL")) == 2)
+
+
 async def test_a_redelivery_is_welcome_and_changes_nothing(store: Store, rows: Rows) -> None:
     async with door(store.deliveries) as at:
         await at.post("shop", PUSH, of_github(PUSH))
