@@ -1,9 +1,10 @@
 # Two commands do everything on a fresh Debian 12 with python3 (3.11 or later, with venv), git and make.
 PYTHON ?= python3
+ENGINE ?= docker
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-large install dev lint types floors conformance wheel bench docs clean
+.PHONY: demo test test-large install dev lint types floors conformance wheel bench docs image clean
 
 demo: install    ## deploy a small application for real, break it, and watch it being rolled back
 	@$(BIN)/python demo/run.py
@@ -35,6 +36,7 @@ $(VENV)/dev-installed: $(VENV)/installed
 lint: dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/hadolint Dockerfile
 
 types: dev
 	@$(BIN)/mypy
@@ -48,6 +50,9 @@ conformance: dev ## our executor beside 129 recorded deployments of the official
 
 wheel: dev       ## build it, install it into an empty environment, run the tests that notice what it lacks
 	@scripts/test-wheel
+
+image:           ## the container's image; ENGINE=podman for another engine than docker
+	@$(ENGINE) build --tag penstock .
 
 bench: dev       ## figures beside their floors; never a test
 	@$(BIN)/python -m benchmarks

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from acceptance_site import Checkout
+from support.cloud import Cloud
 from support.ecs_world import CLUSTER, CONTAINER, PORT, SERVICE, EcsWorld
 from support.functions import greeting, make_function, publish
 
-from benchmarks.aws_rig import Checkout, Cloud, Rig, make_bucket, rig, upload
+from benchmarks.aws_rig import Rig, make_bucket, rig, upload
 
 
 class Case(NamedTuple):

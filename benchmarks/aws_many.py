@@ -9,10 +9,11 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-from support.cloud import Call
+from acceptance_site import Checkout
+from support.cloud import Call, Cloud
 from support.functions import archive, greeting, role
 
-from benchmarks.aws_rig import Checkout, Cloud, Ended, Rig, make_bucket, rig, upload
+from benchmarks.aws_rig import Ended, Rig, make_bucket, rig, upload
 
 ALARMS_EVERY = 5  # seconds, `alarm_interval`
 _ALARMS_AT_ONCE = 100  # names in one DescribeAlarms

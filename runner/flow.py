@@ -106,7 +106,11 @@ class Flow:
     def render(
         self, repository: Repository, commit_id: str, *, branch: str | None, tag: str | None = None
     ) -> tuple[Manifest, ...]:
-        """The manifests of one commit, rendered and checked. Raises `InvalidFiles` with every mistake."""
+        """The manifests of one commit, rendered and checked; before, its signature, where one is demanded.
+
+        Raises `InvalidFiles` with every mistake, `InvalidRevision` when somebody else has signed it, or nobody.
+        """
+        judged = self._sources.judge(repository.name, commit_id)
         files = repository.manifests(commit_id)
         if not files:
             raise UserError(
@@ -119,7 +123,10 @@ class Flow:
             repository=repository.name,
             environment=self._environment,
         )
-        return manifest.read(files, context, self._rendered)
+        manifests = manifest.read(files, context, self._rendered)
+        if not judged and any(each.signed for each in manifests):
+            self._sources.judge(repository.name, commit_id, demanded=True)
+        return manifests
 
     def resolve(self, wanted: Manifest, repository: Repository, commit_id: str) -> Revision:
         """What the manifest names, pinned."""

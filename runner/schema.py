@@ -141,6 +141,8 @@ def _unknown(path: Path, key: str, rule: dict[str, Any], schema: dict[str, Any],
     if key in _words(path, not_built):
         return "is not built yet in this version of Penstock; leave it out"
     here = rule.get("properties", {})
+    if path and key in schema.get("properties", {}):
+        return f"unknown key here; {key} belongs to the top level of the file, in TOML above the first [table]"
     if not nearest(key, here) and (elsewhere := nearest(key, _homes(schema))):
         return f"unknown key; did you mean {elsewhere}? It is a key of {_homes(schema)[elsewhere]}"
     return f"unknown key{did_you_mean(key, here)}"

@@ -16,6 +16,7 @@ from runner.config import (
     InstancesConfig,
     NotifierConfig,
     RepositoryConfig,
+    SignaturesConfig,
     Tls,
     check,
     load,
@@ -325,6 +326,12 @@ def test_any_text_is_a_configuration_or_a_clear_mistake(tmp_path, text):
     assert all(mistake.message for mistake in check(file))
 
 
+def test_a_key_of_the_top_that_was_added_below_a_table_is_told_where_it_belongs(write):
+    assert messages(write('[hosts.a]\nfolder = "/"\nlisten = "127.0.0.1:8300"\n')) == [
+        "3 hosts.a.listen: unknown key here; listen belongs to the top level of the file, in TOML above the first [table]"
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -549,3 +556,31 @@ requests_per_second = {lambda = 2.5, "lambda:Invoke" = 9}
 def test_what_aws_cannot_be_called_by_is_a_mistake(write, line):
     (message,) = messages(write(f"[aws]\n{line}\n"))
     assert "aws" in message
+
+
+@pytest.mark.parametrize(
+    ("lines", "branch"),
+    [
+        ("", "main"),
+        ('branches = ["release/*", "trunk", "main"]', "trunk"),
+        ('branch = "stable"', "stable"),
+        ('branches = []\nsignatures.branch = "main"', "main"),
+        ('branches = ["v*"]\nsignatures.branch = "main"', "main"),
+    ],
+)
+def test_signers_are_listed_on_a_branch_that_is_named_or_the_first_without_a_wildcard(write, lines, branch):
+    text = f'[repositories.a]\nurl = "https://x/y"\nsignatures.required = false\n{lines}\n'
+    [repository] = load(write(text), {}).repositories
+    assert repository.signatures == SignaturesConfig(branch=branch, required=False)
+
+
+def test_signatures_need_a_branch_and_paths_inside_the_repository(write):
+    table = '[repositories.a]\nurl = "https://x/y"\nbranches = ["v*"]\n[repositories.a.signatures]\n'
+    assert messages(write(table)) == [
+        "1 repositories.a: has signatures, but no branch without a wildcard; name one in signatures.branch"
+    ]
+    for path in ("/etc/signers", "../signers", "a/../../b", "./signers"):
+        [message] = messages(write(f'{table}branch = "main"\nallowed_signers = "{path}"\n'))
+        assert "expected a path in the repository" in message
+    [message] = messages(write(f'{table}branch = "release/*"\n'))
+    assert "expected the name of a branch, without wildcards" in message

@@ -10,11 +10,13 @@ _OTHERS = 10.0  # requests a second of a service that nobody named
 
 
 class Bucket:
-    """Gives *rate* turns a second, and as many at once after a pause (one at least)."""
+    """Gives at most *rate* turns in any second. After a pause a quarter of them comes at once (one at least), and the others
+    evenly."""
 
     def __init__(self, rate: float, now: Callable[[], float]) -> None:
-        self._step = 1 / rate
-        self._ahead = max(1.0, rate) * self._step  # seconds of turns that may be saved up
+        saved = max(1.0, rate / 4)
+        self._step = 1 / (rate - saved + 1)
+        self._ahead = saved * self._step  # seconds of turns that may be saved up
         self._now = now
         self._next = now() - self._ahead
         self._lock = threading.Lock()

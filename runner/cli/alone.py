@@ -26,7 +26,6 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         metavar="DURATION",
-        default=WAIT,
         help=f"how long --busy wait waits, as in 90s or 1h; then it leaves, too (default: {WAIT})",
     )
 
@@ -34,10 +33,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def alone(arguments: argparse.Namespace, runner: "Runner") -> Iterator[bool]:
     """Hold the state folder, as `--busy` and `--wait` say. False: it is busy, and this process should leave."""
-    from runner.errors import StateFolderBusy
+    from runner.errors import StateFolderBusy, UserError
     from runner.model.duration import parse_duration
 
-    longest = parse_duration(arguments.wait)
+    if arguments.wait and arguments.busy != "wait":
+        raise UserError(f"--wait says how long --busy wait waits, and this is --busy {arguments.busy}; add --busy wait")
+    longest = parse_duration(arguments.wait or WAIT)
     with ExitStack() as held:
         busy = None
         try:
@@ -58,7 +59,7 @@ def _after_waiting(
     if arguments.busy == "leave":
         note(f"{who}; leaving it to that one (--busy leave)")
         return False
-    note(f"{who}; waiting up to {arguments.wait} for it to end")
+    note(f"{who}; waiting up to {arguments.wait or WAIT} for it to end")
     deadline = time.monotonic() + longest.total_seconds()
     while time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY)
@@ -67,5 +68,5 @@ def _after_waiting(
             return True
         except StateFolderBusy as still:
             who = str(still).partition(";")[0]
-    note(f"{who}, for longer than {arguments.wait}; leaving (--busy wait)")
+    note(f"{who}, for longer than {arguments.wait or WAIT}; leaving (--busy wait)")
     return False

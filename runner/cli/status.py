@@ -36,7 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(state: "State", folder: str) -> None:
-    from runner.cli.screen import console, table
+    from pathlib import Path
+
+    from runner.cli.screen import console, line, table
+    from runner.store.lock import holder
 
     out = console()
     if not state.groups:
@@ -44,6 +47,13 @@ def _show(state: "State", folder: str) -> None:
     else:
         table(out, ("GROUP", "HAS", "SINCE", "TARGETS", "NOW"), [_row(group) for group in state.groups])
     _show_attention(state, out)
+    if _waits_for_a_driver(state) and holder(Path(folder)) is None:
+        line(out, f"no process drives the state folder {folder}: penstock sync, or serve, takes up what is under way")
+
+
+def _waits_for_a_driver(state: "State") -> bool:
+    under_way = any(group.active or group.waiting for group in state.groups)
+    return under_way or any(delivery.open for delivery in state.deliveries)
 
 
 def _row(group: "GroupState") -> tuple[str, ...]:
@@ -89,8 +99,11 @@ def _show_attention(state: "State", out: "Console") -> None:
         if repository.failures:
             line(out, f"repository {repository.name} failed {repository.failures} times: {repository.last_error}")
     for delivery in state.deliveries:
-        refs = one_line(" ".join(delivery.refs)) or "no ref named"
+        what = one_line(" ".join((delivery.event, *delivery.refs)))
         waits = f"; {delivery.open} not looked after yet" if delivery.open else ""
-        line(out, f"webhook {delivery.repository} {delivery.event} {refs} at {moment(delivery.received_at)}{waits}")
+        line(out, f"webhook {delivery.repository}: {what} at {moment(delivery.received_at)}{waits}")
     if state.undelivered:
         line(out, f"{state.undelivered} notifications are not delivered yet, or were given up")
+    for unsent in state.undelivered_to:
+        counts = f"{unsent.waiting} wait" + (f", {unsent.given_up} were given up" if unsent.given_up else "")
+        line(out, f"  {unsent.to}: {counts}: {one_line(unsent.last_error or '') or 'not tried yet'}")

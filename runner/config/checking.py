@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runner import schema, toml
-from runner.config.values import SSH_KEYS, is_remote
+from runner.config import forges
+from runner.config.values import SSH_KEYS, is_remote, protected_branch
 from runner.errors import InvalidFiles, Mistake, UserError
 
 NOT_BUILT: schema.NotBuilt = {
@@ -86,7 +87,9 @@ def _contradictions(data: dict[str, Any]) -> list[tuple[str, str]]:
             found.append((name, 'has a webhook and watch = "files", which sees every commit by itself; remove one'))
         if repository.get("watch") == "files" and is_remote(repository["url"]):
             found.append((name, 'watch = "files" needs a repository of this machine; use watch = "poll"'))
-    return found
+        if "signatures" in repository and protected_branch(repository) is None:
+            found.append((name, "has signatures, but no branch without a wildcard; name one in signatures.branch"))
+    return found + list(forges.problems(data))
 
 
 def _host_problems(hosts: Any) -> Iterator[schema.Problem]:

@@ -7,6 +7,7 @@ from runner.model.aws import AwsSettings
 from runner.model.delivery import Sender
 from runner.model.executor import ExecutorSettings
 from runner.model.host_command import AgentTimeouts
+from runner.model.report import Forge
 from runner.model.target import Host, Ssh
 from runner.model.value import Value
 
@@ -27,12 +28,37 @@ class WebhookConfig(Value, frozen=True, kw_only=True):
     secrets: tuple[str, ...]
 
 
+class ReportConfig(Value, frozen=True, kw_only=True):
+    """That deployments of a repository are reported to the forge that it is on. *token*: a secret reference.
+
+    *username*: for a token that goes with a name, as a password. *environment*: what a deployment's environment on GitHub
+    is called after.
+    """
+
+    to: Forge
+    token: str | None = None
+    username: str | None = None
+    environment: Literal["group", "application/group"] = "group"
+
+
+class SignaturesConfig(Value, frozen=True, kw_only=True):
+    """That commits of a repository must be signed, and where the signers are listed: files of the repository, as they are on
+    *branch*. *required* False: only where a manifest demands it.
+    """
+
+    branch: str
+    required: bool = True
+    allowed_signers: str = ".penstock/allowed_signers"  # OpenSSH's
+    revoked_keys: str = ".penstock/revoked_keys"  # OpenSSH's
+    allowed_keys: str = ".penstock/allowed_keys.asc"  # OpenPGP's
+
+
 class RepositoryConfig(Value, frozen=True, kw_only=True):
     """One repository to watch. *branches* and *tags* are globs; a ref that matches none is not looked at.
 
     *watch*: `poll` asks the remote every *interval*; `files` waits for the file system of a local repository.
     *ca_file*: certificates to trust for https beside the system's. *github*: `OWNER/NAME`, for a mirror of a repository
-    on GitHub: revisions that name that one are taken from here.
+    on GitHub: revisions that name that one are taken from here. *github_app*: log in as the App of `forges.github`.
     """
 
     name: str
@@ -45,6 +71,27 @@ class RepositoryConfig(Value, frozen=True, kw_only=True):
     credentials: Credentials | None = None
     ca_file: str | None = None
     webhook: WebhookConfig | None = None
+    github_app: bool = False
+    report: ReportConfig | None = None
+    signatures: SignaturesConfig | None = None
+
+
+class ForgeConfig(Value, frozen=True, kw_only=True):
+    """A forge whose API is asked. *api_url*: without a slash at its end; None: the public one's.
+
+    *ca_file*: as a repository has it. *app_id* and *private_key* (a secret reference): the GitHub App that we are.
+    """
+
+    api_url: str | None = None
+    ca_file: str | None = None
+    app_id: str | None = None
+    private_key: str | None = None
+
+
+class ForgesConfig(Value, frozen=True, kw_only=True):
+    github: ForgeConfig = ForgeConfig()
+    bitbucket: ForgeConfig = ForgeConfig()
+    bitbucket_data_center: ForgeConfig = ForgeConfig()
 
 
 class RegistryConfig(Value, frozen=True, kw_only=True):
@@ -135,6 +182,8 @@ class Config(Value, frozen=True, kw_only=True):
     load_balancers: tuple[LoadBalancerConfig, ...] = ()
     registries: tuple[RegistryConfig, ...] = ()
     notifiers: tuple[NotifierConfig, ...] = ()
+    forges: ForgesConfig = ForgesConfig()
+    dashboard_url: str | None = None
     listen: str | None = None  # HOST:PORT
     tls: Tls | None = None
     listen_without_tls: bool = False

@@ -8,11 +8,15 @@ from typing import Any
 from runner.config.settings import (
     ApiConfig,
     Credentials,
+    ForgeConfig,
+    ForgesConfig,
     InstancesConfig,
     LoadBalancerConfig,
     NotifierConfig,
     RegistryConfig,
+    ReportConfig,
     RepositoryConfig,
+    SignaturesConfig,
     Tls,
     WebhookConfig,
 )
@@ -38,6 +42,39 @@ def repository(name: str, data: dict[str, Any], folder: Path) -> RepositoryConfi
         credentials=_credentials(data, folder),
         ca_file=_path(data.get("ca_file"), folder),
         webhook=_webhook(data.get("webhook"), folder),
+        github_app=data.get("github_app", False),
+        report=_report(data.get("report"), folder),
+        signatures=_signatures(data),
+    )
+
+
+def protected_branch(data: dict[str, Any]) -> str | None:
+    """Where a repository's signers are listed: the branch named for it, else the first watched without a wildcard."""
+    named = data.get("signatures", {}).get("branch")
+    branches = data.get("branch", data.get("branches", ["main", "master"]))
+    return named or next((each for each in _texts(branches) if not set(each) & set("*?[")), None)
+
+
+def _signatures(data: dict[str, Any]) -> SignaturesConfig | None:
+    given, branch = data.get("signatures"), protected_branch(data)
+    return None if given is None or branch is None else SignaturesConfig(**given | {"branch": branch})
+
+
+def _report(data: dict[str, Any] | None, folder: Path) -> ReportConfig | None:
+    return None if data is None else ReportConfig(**data | {"token": _reference(data.get("token"), folder)})
+
+
+def forges(data: dict[str, Any], folder: Path) -> ForgesConfig:
+    return ForgesConfig(**{name.replace("-", "_"): _forge(of, folder) for name, of in data.items()})
+
+
+def _forge(data: dict[str, Any], folder: Path) -> ForgeConfig:
+    app_id = data.get("app_id")
+    return ForgeConfig(
+        api_url=data["api_url"].rstrip("/") if "api_url" in data else None,
+        ca_file=_path(data.get("ca_file"), folder),
+        app_id=None if app_id is None else str(app_id),
+        private_key=_reference(data.get("private_key"), folder),
     )
 
 

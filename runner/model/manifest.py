@@ -103,6 +103,7 @@ class Manifest(Value, frozen=True, kw_only=True):
     """One `penstock.yaml`, rendered for one commit. *root* is its folder, "" at the top; *file* its path in the repository.
 
     *revision*: None when the commit's own tree is deployed. *groups* stand in an order in which every `after` looks back.
+    *signed*: its commits must be.
     """
 
     application: str
@@ -113,3 +114,4 @@ class Manifest(Value, frozen=True, kw_only=True):
     revision: Location | None
     appspec: str  # path inside what is deployed; nobody reads it where `function` or `service` says it all
     groups: tuple[GroupSettings, ...]
+    signed: bool = False

@@ -47,6 +47,15 @@ class RepositoryState(Value, frozen=True, kw_only=True):
     next_poll_at: dt.datetime | None = None  # known only to the watcher itself
 
 
+class UndeliveredState(Value, frozen=True, kw_only=True):
+    """Messages to one destination that still wait (*waiting*) or were given up, and what was said the last time."""
+
+    to: str
+    waiting: int
+    given_up: int
+    last_error: str | None = None
+
+
 class State(Value, frozen=True, kw_only=True):
     """Everything at a glance."""
 
@@ -54,4 +63,5 @@ class State(Value, frozen=True, kw_only=True):
     changes: tuple[ChangeState, ...]  # the ones that want attention: pending and refused, newest first
     repositories: tuple[RepositoryState, ...]
     undelivered: int  # notifications that still wait or were given up
+    undelivered_to: tuple[UndeliveredState, ...] = ()
     deliveries: tuple[DeliveryState, ...] = ()  # of webhooks: the last one for each repository

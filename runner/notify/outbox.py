@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
-from runner.errors import RunnerError, WorldError
+from runner.errors import RunnerError, Throttled, WorldError
 from runner.log import get_logger
 from runner.plan.backoff import Random, backoff
 from runner.ports import Clock, Message, Notifier, OutboxStore
@@ -145,6 +145,8 @@ class Outbox:
             return
         failures = self._failures[message.id] = self._failures.get(message.id, 0) + 1
         wait = backoff(failures, first=FIRST_RETRY, most=LONGEST_WAIT, random=self._random)
+        if isinstance(error, Throttled):
+            wait = max(wait, error.wait)  # as the receiver asked
         if failures == 1:
             log.warning("notification could not be delivered; it will be tried again")
         self._store.message_failed(message.id, said, now + wait)

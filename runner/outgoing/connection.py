@@ -6,6 +6,7 @@ whoever waits for it for ever. Names are resolved once, and what was checked is 
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from http.client import HTTPException
@@ -27,11 +28,23 @@ class Limits(NamedTuple):
     total: float
 
 
-def pool(url: Url, limits: Limits, *, allow_link_local: bool = False) -> HTTPConnectionPool:
-    """A pool for one request to *url*, http or https; certificates are verified against the system's."""
-    kind, usual = (_HTTPSPool, 443) if url.scheme == "https" else (_HTTPPool, 80)
+def pool(url: Url, limits: Limits, *, allow_link_local: bool = False, ca_file: str | None = None) -> HTTPConnectionPool:
+    """A pool for one request to *url*, http or https; certificates are verified against the system's, and *ca_file*.
+
+    Raises `OSError` (`ssl.SSLError` is one) for a *ca_file* that cannot be used.
+    """
+    kind, usual, more = (_HTTPSPool, 443, _trusting(ca_file)) if url.scheme == "https" else (_HTTPPool, 80, {})
     # Without a port, the last digits of an IPv6 address would be taken for one.
-    return kind(url.hostname or "", url.port or usual, maxsize=1, limits=limits, allow_link_local=allow_link_local)
+    place = url.hostname or "", url.port or usual
+    return kind(*place, maxsize=1, limits=limits, allow_link_local=allow_link_local, **more)
+
+
+def _trusting(ca_file: str | None) -> dict[str, Any]:
+    if ca_file is None:
+        return {}
+    context = ssl.create_default_context()
+    context.load_verify_locations(ca_file)
+    return {"ssl_context": context}
 
 
 class _Guarded:

@@ -77,6 +77,14 @@ class Sources(Protocol):
         """Raises `UserError` when the configuration has no repository of that name."""
         ...
 
+    def judge(self, repository: str, commit_id: str, *, demanded: bool = False) -> bool:
+        """Whether the commit, which was fetched, had to be signed, by somebody who may; then it is. *demanded*: it has to.
+
+        Raises `InvalidRevision` when it is not, saying why and what to do, or when it is *demanded* and the configuration
+        names no signers; `WorldError`.
+        """
+        ...
+
     def resolve(self, location: S3Location, commit_id: str | None) -> S3Revision:
         """Pin an object in S3 without downloading it. *commit_id*: whose manifest names it.
 
@@ -218,7 +226,7 @@ class Message(Value, frozen=True, kw_only=True):
     """A notification on its way: the same shape for every notifier."""
 
     id: int  # of the outbox; stable over retries, so that a receiver can tell a repetition
-    to: str  # sns:<ARN> or webhook:<name>
+    to: str  # sns:<ARN>, webhook:<name>, or <forge>:<repository>, whose body is a Report
     event: TriggerEvent
     subject: str
     body: dict[str, str | None]

@@ -59,6 +59,7 @@ class Settings:
             revision=location(view, self.report),
             appspec=view.get("appspec", "appspec.yml"),
             groups=tuple(groups[name] for name in self._order(groups)),
+            signed="signed" in view,
         )
 
     def _group(self, name: str, view: dict[str, Any]) -> GroupSettings:

@@ -22,17 +22,19 @@ from runner.model.revision import (
 from runner.sources.bundles import Bundles
 from runner.sources.documents import Documents, check_length
 from runner.sources.github import repository_of
+from runner.sources.signatures import Signatures
 
 if TYPE_CHECKING:
     from runner.aws import Aws
     from runner.sources.git import GitRepository
+    from runner.sources.git.tokens import Logins
     from runner.sources.s3 import Objects
 
 
 class AllSources:
     """The configured *repositories*, and every bucket and image that this process may read, cached below *state_folder*.
 
-    *aws*: the process's own, for images in Amazon ECR. *registries*: where to log in.
+    *aws*: the process's own, for images in Amazon ECR. *registries*: where to log in. *logins*: as of `SmartHttp`.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class AllSources:
         state_folder: Path,
         aws: "Callable[[], Aws] | None" = None,
         registries: Iterable[RegistryConfig] = (),
+        logins: "Logins" = lambda config: None,
     ) -> None:
         self._configured = {each.name: each for each in repositories}
         self._folder = state_folder
@@ -48,6 +51,7 @@ class AllSources:
         self._documents = Documents(state_folder / "documents")
         self._aws = aws or _new_aws
         self._registries = tuple(registries)
+        self._logins = logins
         self._open: dict[str, GitRepository] = {}
 
     def repository(self, name: str) -> "GitRepository":
@@ -58,9 +62,21 @@ class AllSources:
         if name not in self._open:
             from runner.sources.git import GitRepository
 
-            made = GitRepository(self._configured[name], self._folder / "mirrors" / f"{quote(name, safe='')}.git")
+            config = self._configured[name]
+            mirror = self._folder / "mirrors" / f"{quote(name, safe='')}.git"
+            made = GitRepository(config, mirror, self._logins(config))
             self._open.setdefault(name, made)
         return self._open[name]
+
+    def judge(self, repository: str, commit_id: str, *, demanded: bool = False) -> bool:
+        if signatures := self._signatures(repository):
+            return signatures.judge(self.repository(repository), commit_id, demanded=demanded)
+        if demanded:
+            raise InvalidRevision(
+                f"a manifest of {repository} demands signed commits, and the runner's configuration does not say whose "
+                "signatures count; give the repository a table `signatures` there"
+            )
+        return False
 
     def resolve(self, location: S3Location, commit_id: str | None) -> S3Revision:
         return self._objects.resolve(location, commit_id)
@@ -119,6 +135,7 @@ class AllSources:
             return found
         repository = self.repository(revision.repository)
         repository.fetch(revision.commit_id)
+        self._judge_once(repository, revision.commit_id)
         tree = f"tree:{repository.tree_key(revision.commit_id, revision.root)}"
         bundle = self._bundles.get(
             tree,
@@ -129,12 +146,23 @@ class AllSources:
         self._bundles.name(key, bundle)
         return bundle
 
+    def _judge_once(self, repository: "GitRepository", commit_id: str) -> None:
+        """Whoever named the commit, the API too: what was never accepted is never deployed."""
+        if signatures := self._signatures(repository.name):
+            signatures.judge_once(repository, commit_id)
+
+    def _signatures(self, repository: str) -> Signatures | None:
+        configured = self._configured[repository].signatures if repository in self._configured else None
+        folder = self._folder / "signatures" / quote(repository, safe="")
+        return Signatures(configured, folder) if configured else None
+
     def _document_in_git(self, revision: GitRevision, path: str) -> bytes:
         full = f"{revision.root}/{path}" if revision.root else path
 
         def bring() -> bytes:
             repository = self.repository(revision.repository)
             repository.fetch(revision.commit_id)
+            self._judge_once(repository, revision.commit_id)
             found = repository.read(revision.commit_id, full)
             if found is None:
                 raise InvalidRevision(f"commit {revision.short} of {revision.repository} holds no file {full}")

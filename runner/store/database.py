@@ -6,7 +6,7 @@ wait for it.
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,14 @@ HEAD = "0004"  # newest migration; a database that is there already costs no imp
 
 
 class Database:
-    """One SQLite file in the state folder. Safe to use from several threads and processes."""
+    """One SQLite file in the state folder. Safe to use from several threads and processes.
 
-    def __init__(self, folder: Path) -> None:
+    *carried*: what every writing transaction has among its execution options, for whoever needs to know it there.
+    """
+
+    def __init__(self, folder: Path, carried: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
+        self._carried = dict(carried or {})
         self.file = folder / "penstock.db"
         with self.translated():
             _make_private(folder)
@@ -45,7 +49,7 @@ class Database:
                 yield outer
             return
         with self._lock, self.translated(), self._engine.connect() as connection:
-            connection = connection.execution_options(write=True)
+            connection = connection.execution_options(write=True, **self._carried)
             with connection.begin():
                 self._writing.connection = connection
                 try:

@@ -3,20 +3,23 @@
 import datetime as dt
 from collections.abc import Sequence
 
+import msgspec
 import sqlalchemy as sa
 
 from runner.model.deployment import Deployment
 from runner.model.manifest import TriggerEvent
 from runner.model.target import Target
 from runner.plan.messages import deployment_message, instance_message, triggers_for
+from runner.plan.reports import Origin, is_reported, origin_of, reporting_of, reports
 from runner.store import tables as t
 
 
 def post_about_deployment(tx: sa.Connection, deployment: Deployment, event: TriggerEvent, now: dt.datetime) -> None:
-    """One message for every destination whose trigger names *event*."""
+    """One message for every destination whose trigger names *event*, and the reports to the forge of its repository."""
     for to in triggers_for(deployment.settings, event):
         subject, body = deployment_message(deployment, event, to, now)
         _post(tx, deployment, to, event, subject, body, now)
+    _report(tx, deployment, event, now)
 
 
 def post_about_targets(
@@ -26,6 +29,26 @@ def post_about_targets(
         for target in targets:
             subject, body = instance_message(deployment, target, event, to, now)
             _post(tx, deployment, to, event, subject, body, now)
+
+
+def _report(tx: sa.Connection, deployment: Deployment, event: TriggerEvent, now: dt.datetime) -> None:
+    """*tx* carries where deployments of which repository are reported."""
+    reportings = tx.get_execution_options().get("reportings", ())
+    if not reportings or not is_reported(deployment, event):
+        return
+    origin = origin_of(deployment) or _change_of(tx, deployment)
+    where = reporting_of(origin, reportings) if origin else None
+    if origin is None or where is None:
+        return
+    for report in reports(deployment, event, origin, where):
+        _post(tx, deployment, where.to, event, report.text, msgspec.to_builtins(report), now)
+
+
+def _change_of(tx: sa.Connection, deployment: Deployment) -> Origin | None:
+    """The commit whose manifest asked for a revision that is none itself."""
+    c = t.changes.c
+    row = tx.execute(sa.select(c.repository, c.commit_id).where(c.id == deployment.change_id)).first()
+    return Origin(row.repository, row.commit_id) if row else None
 
 
 def _post(

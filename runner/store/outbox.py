@@ -4,6 +4,7 @@ import datetime as dt
 
 import sqlalchemy as sa
 
+from runner.model.status import UndeliveredState
 from runner.ports import Message
 from runner.store import tables as t
 from runner.store.database import Database
@@ -40,6 +41,22 @@ class Outbox:
             values["status"] = "Failed"
         with self._db.write() as tx:
             tx.execute(t.outbox.update().where(o.id == message_id).values(values))
+
+
+def undelivered_to(tx: sa.Connection) -> list[UndeliveredState]:
+    """How it goes with each destination that something is not delivered to."""
+    o = t.outbox.c
+    waiting = sa.func.count().filter(o.status == "Pending")
+    newest = sa.func.max(o.id).filter(o.last_error.is_not(None))
+    rows = tx.execute(
+        sa.select(o.to, waiting, sa.func.count(), newest).where(o.status != "Sent").group_by(o.to).order_by(o.to)
+    ).all()
+    last = sa.select(o.id, o.last_error).where(o.id.in_([row[3] for row in rows if row[3] is not None]))
+    said = {row.id: row.last_error for row in tx.execute(last)}
+    return [
+        UndeliveredState(to=to, waiting=waits, given_up=unsent - waits, last_error=said.get(newest_failed))
+        for to, waits, unsent, newest_failed in rows
+    ]
 
 
 def _is_head() -> sa.ColumnElement[bool]:

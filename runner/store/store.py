@@ -23,6 +23,7 @@ from runner.model.deployment import BESIDE, UNFINISHED, Creator, Deployment, Dep
 from runner.model.fleets import Live
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
+from runner.model.report import Reporting
 from runner.model.revision import Revision
 from runner.model.status import ChangeState, ChangeStatus, GroupState, RepositoryState, State
 from runner.model.target import EventStatus, Host, InstanceHealth, Target, TargetStatus
@@ -46,7 +47,7 @@ from runner.store.keys import Keys
 from runner.store.ledger import Ledger
 from runner.store.lifecycle_actions import LifecycleActions
 from runner.store.live import live_of
-from runner.store.outbox import Outbox
+from runner.store.outbox import Outbox, undelivered_to
 from runner.store.sealing import Seal
 from runner.store.stock import Stock, Stocked
 from runner.store.suspensions import Suspensions
@@ -57,11 +58,14 @@ from runner.store.wire import WireDeployments
 class Store:
     """All state of one Penstock, in one folder. *pipeline*: the one of in-place deployments on servers.
 
-    *key_file*: what secrets of access keys are encrypted with; by default `keys.key` in *folder*.
+    *key_file*: what secrets of access keys are encrypted with; by default `keys.key` in *folder*. *reportings*: which
+    repositories' deployments are reported to a forge.
     """
 
-    def __init__(self, folder: Path, pipeline: Pipeline, key_file: Path | None = None) -> None:
-        self._db = Database(folder)
+    def __init__(
+        self, folder: Path, pipeline: Pipeline, key_file: Path | None = None, reportings: Sequence[Reporting] = ()
+    ) -> None:
+        self._db = Database(folder, {"reportings": tuple(reportings)})
         self.outbox = Outbox(self._db)
         self.keys = Keys(self._db, Seal(key_file or folder / "keys.key"))
         self.answers = Answers(self._db)
@@ -449,6 +453,7 @@ class Store:
                     for row in tx.execute(sa.select(t.repositories).order_by(t.repositories.c.name))
                 ),
                 undelivered=tx.execute(sa.select(sa.func.count()).where(o.status != "Sent")).scalar_one(),
+                undelivered_to=tuple(undelivered_to(tx)),
                 deliveries=tuple(delivery_states(tx)),
             )
 

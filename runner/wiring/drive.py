@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runner.checks.cloudwatch import AlarmStates
     from runner.checks.watch import Watch
     from runner.execute.driver import Driver
+    from runner.forges import Forges
     from runner.inventory.suspending import Suspending
     from runner.notify.outbox import Outbox
     from runner.ports import Platform, TrafficPlatform
@@ -39,6 +40,8 @@ class Parts(Protocol):
     def sources(self) -> "AllSources": ...
     @property
     def aws(self) -> "Aws": ...
+    @property
+    def forges(self) -> "Forges": ...
     def hosts(self) -> tuple[Host, ...]: ...
     def instances_of(self, settings: GroupSettings) -> tuple[Host, ...]: ...
 
@@ -72,7 +75,8 @@ class Drive:
         from runner.notify.webhook import Webhook
 
         webhooks = {f"webhook:{each.name}": Webhook(each, clock=now) for each in self._runner.config.notifiers}
-        return Outbox(self._runner.store.outbox, Router({"sns": Sns(), **webhooks}), clock=now)
+        reports = {each.to: self._runner.forges for each in self._runner.forges.reportings}
+        return Outbox(self._runner.store.outbox, Router({"sns": Sns(), **webhooks, **reports}), clock=now)
 
     @cached_property
     def watch(self) -> "Watch":

@@ -23,6 +23,7 @@ from runner.wiring.stopping import cancelled, told_to_stop
 if TYPE_CHECKING:
     from runner.aws import Aws
     from runner.flow import Flow
+    from runner.forges import Forges
     from runner.model.command import Job
     from runner.model.explanation import Explanation
     from runner.model.manifest import GroupSettings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from runner.service import Service
     from runner.sources.all import AllSources
     from runner.sources.git.http import SmartHttp
+    from runner.sources.git.tokens import Login
     from runner.store.lock import Held
     from runner.store.logs import LogFiles
     from runner.store.store import Store
@@ -58,7 +60,8 @@ class Runner:
         from runner.store.store import Store
 
         key_file = self.config.api.key_file
-        return Store(self.folder, server_in_place(), Path(key_file) if key_file else None)
+        reportings = self.forges.reportings if any(each.report for each in self.config.repositories) else ()
+        return Store(self.folder, server_in_place(), Path(key_file) if key_file else None, reportings)
 
     @cached_property
     def logs(self) -> "LogFiles":
@@ -71,13 +74,19 @@ class Runner:
         from runner.sources.all import AllSources
 
         self.store  # noqa: B018 - makes the state folder, private
-        return AllSources(self.repositories, self.folder, lambda: self.aws, self.config.registries)
+        return AllSources(self.repositories, self.folder, lambda: self.aws, self.config.registries, self._login)
 
     @cached_property
     def aws(self) -> "Aws":
         from runner.aws import Aws
 
         return Aws(self.config.aws)
+
+    @cached_property
+    def forges(self) -> "Forges":
+        from runner.forges import Forges
+
+        return Forges(self.config, now)
 
     @cached_property
     def service(self) -> "Service":
@@ -94,6 +103,10 @@ class Runner:
         allowed = {name: os.environ[name] for name in self.config.template_environment if name in os.environ}
         balancers = frozenset(each.name for each in self.config.load_balancers)
         return Flow(self.store, self.sources, self.hosts, allowed, now, balancers)
+
+    def _login(self, repository: RepositoryConfig) -> "Login | None":
+        """How git logs in where a GitHub App does."""
+        return self.forges.password(repository) if repository.github_app else None
 
     def hosts(self) -> tuple[Host, ...]:
         """Those of the configuration, and those that were registered through the wire API."""
@@ -238,7 +251,7 @@ class Runner:
         from runner.watch.poll import Poller
 
         watched = [(each, self.sources.repository(each.name)) for each in self.config.repositories]
-        with closing(SmartHttp(now)) as servers:
+        with closing(SmartHttp(now, self._login)) as servers:
             poller = Poller(watched, clock=now, tell=self.store.repository_went, quick=servers.of)
             states = await poller.poll_once(lambda name, heads: self.flow.observe(name, heads, "poll"))
         await self.flow.act_on_pending()
@@ -262,7 +275,7 @@ class Runner:
         watched = [(each, self.sources.repository(each.name)) for each in self.config.repositories]
         heard = door.deliveries.heard if door else lambda name: None
         polled = [each for each in watched if each[0].watch == "poll"]
-        servers = SmartHttp(now)
+        servers = SmartHttp(now, self._login)
         poller = Poller(polled, clock=now, tell=self.store.repository_went, quick=servers.of, heard=heard)
         if door:
             yield door.deliveries.run(poller)

@@ -132,11 +132,24 @@ def test_what_the_server_refuses_is_the_annotation(site: Site) -> None:
     assert ended.outputs["status"] == "NotStarted"
 
 
+def test_a_deployment_that_fails_before_it_begins_has_failed(site: Site) -> None:
+    unknown = "0" * 40
+    site.job.sha = unknown  # as after a force-push, or before the server's repository was pushed to
+    ended = site.run()
+    assert not ended.succeeded
+    assert ended.outputs["status"] == "Failed"
+    (error,) = ended.named("error")
+    assert error.properties["title"] == "shop/production failed"
+    assert f"has no commit {unknown}" in error.data
+    assert f"has no commit {unknown}" in ended.summary
+
+
 def test_a_key_that_the_server_does_not_know_is_told_so(site: Site) -> None:
     ended = site.run(key={"AWS_ACCESS_KEY_ID": "PKAAAAAAAAAAAAAAAAAA", "AWS_SECRET_ACCESS_KEY": "wrong"})
     assert not ended.succeeded
     (error,) = ended.named("error")
     assert "codedeploy:CreateDeployment" in error.data
+    assert f"{site.server.url} was asked: a Penstock server takes a key of its own" in error.data
     assert "wrong" not in "\n".join(ended.log)
 
 

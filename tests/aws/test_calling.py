@@ -2,6 +2,8 @@
 
 import datetime as dt
 import threading
+from math import ceil
+from random import Random
 
 import pytest
 from moto_server import environment, running_moto
@@ -116,7 +118,7 @@ def test_patience_ends_and_is_used_up_to_its_end(script, time):
 def test_what_one_call_is_told_of_throttling_holds_back_the_others(time):
     bucket = Bucket(10, time.now)
     bucket.pause(3)
-    assert [bucket.take(9), bucket.take(9)] == pytest.approx([3, 3.1])
+    assert [bucket.take(9), bucket.take(9)] == pytest.approx([3, 3 + 1 / 8.5])
 
 
 @pytest.mark.parametrize("trouble", [BROKEN, SILENCE])
@@ -179,11 +181,11 @@ def test_a_budget_spreads_calls_and_each_operation_can_have_its_own(script, time
     aws = calling(time, **{"lambda": 4, "lambda:Invoke": 1000})
     for _ in range(10):
         aws.call(HERE, "lambda", "list_functions", {})
-    assert time.passed == pytest.approx(1.5)  # four at once, six at a quarter of a second
+    assert time.passed == pytest.approx(2.25)  # a quarter of a second apart
     for _ in range(20):
         aws.call(HERE, "lambda", "invoke", {"FunctionName": "f"})
     aws.call(AwsPlace(region="us-east-1"), "lambda", "list_functions", {})
-    assert time.passed == pytest.approx(1.5)
+    assert time.passed == pytest.approx(2.25)
 
 
 def test_a_turn_that_comes_too_late_is_not_waited_for(script, time):
@@ -202,13 +204,24 @@ def test_many_at_once_keep_to_the_budget_together(time):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(turns) == pytest.approx([0.0] * 10 + [each / 10 for each in range(1, 31)])
+    assert sorted(turns) == pytest.approx([0.0] * 2 + [(each - 1.5) / 8.5 for each in range(2, 40)])
 
 
-def test_a_bucket_does_not_save_up_more_than_a_second(time):
-    bucket = Bucket(2, time.now)
+@pytest.mark.parametrize("rate", [0.5, 1, 2.5, 10, 60])
+def test_no_second_sees_more_than_the_budget(time, rate):
+    bucket, chance, turns = Bucket(rate, time.now), Random(1), []
+    for _ in range(500):
+        time.passed += chance.choice([0, 0, 0, 0.01, 5 / rate])
+        turns.append(time.passed + bucket.take(10_000))
+    for number, turn in enumerate(turns):
+        within = [each for each in turns[number:] if each < turn + 0.999]
+        assert len(within) <= max(1, ceil(rate))
+
+
+def test_a_bucket_saves_up_a_quarter(time):
+    bucket = Bucket(40, time.now)
     time.passed = 100.0
-    assert [bucket.take(9) for _ in range(4)] == pytest.approx([0, 0, 0.5, 1.0])
+    assert [bucket.take(9) for _ in range(12)] == pytest.approx([0] * 10 + [1 / 31, 2 / 31])
 
 
 def test_clients_are_made_once_however_many_threads_ask(script):
@@ -240,7 +253,7 @@ def test_credentials_that_have_expired_are_looked_up_again_once(script, time, mo
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    aws = calling(time)
+    aws = calling(time, **{"lambda": 100})
     aws.call(HERE, "lambda", "list_functions", {})
     expired = refusal(403, "ExpiredTokenException", "The security token included in the request is expired")
     script.answers = [expired, answer({"Functions": []})]

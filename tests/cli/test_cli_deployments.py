@@ -12,7 +12,7 @@ import pytest
 from cli_cases import Penstock
 from local_git import git, new_repository
 
-from runner.cli import exits
+from runner.cli import exits, follow
 from runner.model.work import WHOLE_FLEET
 from runner.plan.lifecycle import server_in_place
 from runner.store.lock import driver_lock
@@ -158,10 +158,15 @@ def test_what_was_only_recorded_is_carried_out_by_sync(penstock: Penstock) -> No
     assert said.status == 0
     (made,) = said.json["deployments"]
     assert (made["status"], made["options"]["description"]) == ("Created", "by night")
+    nobody = f"no process drives the state folder {penstock.state}"
+    assert nobody in penstock("status").out
+    with driver_lock(penstock.state):
+        assert nobody not in penstock("status").out
     assert not deployed(penstock, "local")
     said = penstock("--output", "json", "sync")
     assert said.status == 0
     assert [each["status"] for each in said.json["deployments"]] == ["Succeeded"]
+    assert nobody not in penstock("status").out
     assert deployed(penstock, "local")
 
 
@@ -187,34 +192,31 @@ def test_a_stop_is_left_to_the_process_that_drives(penstock: Penstock) -> None:
     assert penstock("--output", "json", "show", made["id"]).json["deployment"]["status"] == "Created"
 
 
-def test_a_deployment_is_driven_here_once_the_process_that_drove_has_left(penstock: Penstock) -> None:
+def test_a_deployment_is_driven_here_once_the_process_that_drove_has_left(
+    penstock: Penstock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     penstock.checkout()
     penstock("status")  # makes the state folder
-    held, recorded = threading.Event(), threading.Event()
+    held, follows, wait = threading.Event(), threading.Event(), follow._have_ended
 
     def hold() -> None:
         with driver_lock(penstock.state):
             held.set()
-            assert recorded.wait(20)
+            assert follows.wait(20)
 
+    async def waits(watched: follow.Watched, within: float) -> bool:
+        follows.set()
+        return await wait(watched, within)
+
+    monkeypatch.setattr(follow, "_have_ended", waits)
     holder = threading.Thread(target=hold)
     holder.start()
     assert held.wait(20)
-    waiter = threading.Thread(target=_when_recorded, args=(penstock.state, recorded.set))
-    waiter.start()
     said = penstock("deploy")
-    waiter.join()
     holder.join()
     assert said.status == 0
     assert "following it" in said.err
     assert deployed(penstock, "local")
-
-
-def _when_recorded(state: Path, then: Callable[[], None]) -> None:
-    try:
-        _found(state, lambda store: [each.id for each in store.deployments()])
-    finally:
-        then()
 
 
 def test_an_interrupted_deployment_waits_and_is_continued(penstock: Penstock) -> None:

@@ -82,6 +82,13 @@ def test_a_wait_that_is_no_duration_is_the_users_mistake(shop: Penstock) -> None
     assert "'soon' is not a duration" in said.err
 
 
+def test_a_time_to_wait_without_waiting_is_the_users_mistake(shop: Penstock) -> None:
+    said = shop("sync", "--wait", "10m")
+    assert said.status == exits.USERS_MISTAKE
+    assert "this is --busy join; add --busy wait" in said.err
+    assert not deployed(shop)
+
+
 def test_a_damaged_database_is_told_and_left_as_it_is(shop: Penstock) -> None:
     assert shop("sync").status == exits.FINE
     for each in shop.state.glob("penstock.db*"):

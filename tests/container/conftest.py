@@ -14,6 +14,10 @@ from container.engine import BASE, Podman
 from container.site import Site
 
 ROOT = Path(__file__).parents[2]
+_CONTEXT = (
+    *("Dockerfile", ".dockerignore", "requirements", "scripts", "pyproject.toml", "README.md", "LICENSE"),
+    *("runner", "schemas", "pipelines"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +62,10 @@ def _build(engine: Podman) -> None:
     done = subprocess.run(download, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
         pytest.fail(f"pip cannot fetch what requirements/ names:\n{done.stderr}")
-    engine.build(ROOT, wheels)
+    source = engine.storage / "source"  # a copy, so that everything is built from the same files
+    source.mkdir()
+    subprocess.run(["cp", "-r", *(ROOT / each for each in _CONTEXT), source], check=True)
+    engine.build(source, wheels)
 
 
 @pytest.fixture

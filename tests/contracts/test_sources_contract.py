@@ -274,3 +274,10 @@ def test_an_archive_is_no_document(world: World) -> None:
     world.upload(APPSPEC)
     with pytest.raises(InvalidRevision, match="archive"):
         world.sources.document(S3Revision(bucket=BUCKET, key=KEY, bundle_type="tgz"), "appspec.yml")
+
+
+def test_a_signature_that_is_demanded_needs_somebody_who_may_sign(world: World) -> None:
+    commit = world.push(APPSPEC)
+    assert not world.sources.judge("shop", commit)
+    with pytest.raises(InvalidRevision):
+        world.sources.judge("shop", commit, demanded=True)

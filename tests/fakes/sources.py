@@ -91,6 +91,11 @@ class FakeSources:
             raise UserError(f"no repository {name!r} is configured")
         return self.repositories[name]
 
+    def judge(self, repository: str, commit_id: str, *, demanded: bool = False) -> bool:
+        if demanded:
+            raise InvalidRevision(f"nobody says whose signatures count in {repository}")
+        return False
+
     def resolve(self, location: S3Location, commit_id: str | None) -> S3Revision:
         found = self._object(location.bucket, location.key, location.version)
         if location.etag and location.etag.strip('"') != found.etag:

@@ -12,6 +12,10 @@ from runner.model.delivery import Sender
 
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _EVENT = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_FORMS = {
+    _ID: "1 to 128 printable ASCII characters, and no spaces",
+    _EVENT: "1 to 64 letters, digits and any of _.:-",
+}
 
 _OF_GITHUB = frozenset({"push", "create", "delete", "release", "workflow_run", "deployment", "pull_request"})
 
@@ -62,5 +66,6 @@ def named(kind: Kind, headers: dict[bytes, bytes]) -> tuple[str, str]:
 def _header(headers: dict[bytes, bytes], name: bytes, form: re.Pattern[str]) -> str:
     value = headers.get(name, b"").decode("latin-1")
     if not form.fullmatch(value):
-        raise Refusal(400, f"the header {name.decode()} is {'malformed' if value else 'missing'}")
+        what = f"malformed: it may have {_FORMS[form]}" if value else "missing"
+        raise Refusal(400, f"the header {name.decode()} is {what}")
     return value

@@ -12,7 +12,7 @@ from runner.model.aws import AwsPlace
 _BATCH = 25  # targets in one BatchGetDeploymentTargets
 _SILENCE = 10.0  # seconds
 _PATIENCE = 120.0  # seconds without the server, for looking on; what was asked of it goes on meanwhile
-_FOR_CREATING = 20.0
+_FOR_CREATING = 10.0
 _FOR_STOPPING = 3.0  # seconds: a cancelled step has not ten
 
 
@@ -58,8 +58,13 @@ class Server:
         return dict(self._call("get_deployment", {"deploymentId": deployment_id})["deploymentInfo"])
 
     def targets(self, deployment_id: str) -> list[dict[str, Any]]:
-        """Each as its `instanceTarget`, `lambdaTarget` or `ecsTarget`."""
-        ids = list(self._target_ids(deployment_id))
+        """Each as its `instanceTarget`, `lambdaTarget` or `ecsTarget`; none of one that ended before it began."""
+        try:
+            ids = list(self._target_ids(deployment_id))
+        except AwsError as error:
+            if error.aws_code == "DeploymentNotStartedException":
+                return []
+            raise
         found: list[dict[str, Any]] = []
         for start in range(0, len(ids), _BATCH):
             asked = {"deploymentId": deployment_id, "targetIds": ids[start : start + _BATCH]}

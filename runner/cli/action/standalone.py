@@ -9,12 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runner.cli import exits
+from runner.cli.action.annotations import annotate
 from runner.cli.action.cancelling import Cancelling
 from runner.cli.action.commands import Screen
 from runner.cli.action.inputs import Inputs
 from runner.cli.action.outcome import Outcome, Rollout
 from runner.cli.action.recorded import rollout
-from runner.cli.action.step import annotate
 from runner.cli.follow import LOOK_EVERY, Watched, all_succeeded
 from runner.cli.progress import Progress, view_for
 from runner.errors import DeploymentAlreadyCompleted, InvalidFiles, Mistake, StateFolderBusy

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from runner.cli import exits
+from runner.cli.action.annotations import annotate, tell_end
 from runner.cli.action.commands import Screen
 from runner.cli.action.files import StepFiles
 from runner.cli.action.inputs import Inputs, read
-from runner.cli.action.outcome import Outcome, Rollout
+from runner.cli.action.outcome import Outcome
 from runner.cli.action.summary import render
 from runner.errors import InvalidFiles, Mistake, UserError, WorldError
 
@@ -85,23 +86,6 @@ def _deploy(arguments: argparse.Namespace, environ: Mapping[str, str], screen: S
     for rollout in step.outcome.rollouts:
         tell_end(screen, rollout)
     return status
-
-
-def annotate(screen: Screen, mistakes: tuple[Mistake, ...], level: str = "error") -> None:
-    """One annotation for each mistake, on its line."""
-    for each in mistakes:
-        screen.annotate(level, each.path or "Penstock", each.message, each.file, each.line)
-
-
-def tell_end(screen: Screen, rollout: Rollout) -> None:
-    """The scripts that failed, with their last lines, and an annotation where a deployment did not succeed."""
-    for failure in rollout.failures:
-        with screen.group(f"{failure.target} failed in {failure.event} {failure.script}".strip()):
-            print(failure.message)
-            print(failure.tail)
-    if rollout.status in ("Failed", "Stopped"):
-        title = f"{rollout.place} {rollout.status.lower()}"
-        screen.annotate("error" if rollout.asked else "warning", title, f"{rollout.id} {rollout.message}".strip())
 
 
 def _url(environ: Mapping[str, str], outcome: Outcome, region: str | None) -> str:

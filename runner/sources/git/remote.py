@@ -18,6 +18,7 @@ from pygit2.enums import CredentialType, Option
 from runner import config as configuration
 from runner.config import Credentials, RepositoryConfig
 from runner.errors import RunnerError, WorldError
+from runner.sources.git.tokens import USER, Login, tokens
 
 CONNECT_WITHIN = 10.0  # seconds
 ANSWER_WITHIN = 60.0  # seconds of silence in which a server may think
@@ -32,10 +33,13 @@ _trusted: set[str] = set()
 
 
 class Remote:
-    """One repository elsewhere. Nothing about it, and no secret, is written into the mirror."""
+    """One repository elsewhere. Nothing about it, and no secret, is written into the mirror.
 
-    def __init__(self, config: RepositoryConfig) -> None:
-        self._config = config
+    *login*: where a token is to be had, for a repository without `credentials`.
+    """
+
+    def __init__(self, config: RepositoryConfig, login: Login | None = None) -> None:
+        self._config, self._login = config, login
         self.shown_url = redacted(config.url)
 
     def connect(self, mirror: pygit2.Repository) -> pygit2.Remote:
@@ -84,14 +88,15 @@ class Remote:
         return WorldError(f"repository {self._config.name} at {self.shown_url}: {why}", retryable=retryable)
 
     def _callbacks(self) -> "_Callbacks":
-        return _Callbacks(self._config, self._trouble)
+        return _Callbacks(self._config, self._trouble, self._login)
 
 
 class _Callbacks(pygit2.RemoteCallbacks):
     """What libgit2 asks back, for one operation."""
 
-    def __init__(self, config: RepositoryConfig, trouble: _Trouble) -> None:
+    def __init__(self, config: RepositoryConfig, trouble: _Trouble, login: Login | None = None) -> None:
         super().__init__()
+        self._login = login
         self._own = config.credentials or Credentials()
         self._url = config.url
         self._trouble = trouble
@@ -131,7 +136,10 @@ class _Callbacks(pygit2.RemoteCallbacks):
 
     def _all_offers(self, user: str, allowed: CredentialType) -> Iterator[_Offer]:
         own = self._own
-        if allowed & CredentialType.USERPASS_PLAINTEXT and own.password:
+        if allowed & CredentialType.USERPASS_PLAINTEXT and self._login:
+            for described, token in tokens(self._login):
+                yield described, pygit2.UserPass(USER, token.reveal())
+        elif allowed & CredentialType.USERPASS_PLAINTEXT and own.password:
             password = configuration.secret(own.password).reveal()
             yield f"the password of {user!r}", pygit2.UserPass(own.username or user, password)
         if allowed & CredentialType.SSH_KEY:

@@ -15,6 +15,8 @@ from runner.sources.git import trees
 from runner.sources.git.export import Sink, write_tar
 from runner.sources.git.mirror import KEPT, Mirror, looks_like_damage
 from runner.sources.git.remote import Remote
+from runner.sources.git.tokens import Login
+from runner.sources.signatures import commit as commits
 
 T = TypeVar("T")
 
@@ -24,12 +26,12 @@ _DAMAGE = (pygit2.GitError, KeyError)
 
 
 class GitRepository:
-    """The port `Repository` on a bare mirror at *mirror*."""
+    """The port `Repository` on a bare mirror at *mirror*. *login*: where a token is to be had for it."""
 
-    def __init__(self, config: RepositoryConfig, mirror: Path) -> None:
+    def __init__(self, config: RepositoryConfig, mirror: Path, login: Login | None = None) -> None:
         self._config = config
         self._mirror = Mirror(mirror)
-        self._remote = Remote(config)
+        self._remote = Remote(config, login)
 
     @property
     def name(self) -> str:
@@ -53,6 +55,10 @@ class GitRepository:
 
     def commit(self, commit_id: str) -> Commit:
         return self._read(commit_id, lambda _, commit: _described(commit))
+
+    def signed(self, commit_id: str) -> commits.SignedCommit:
+        """The commit's signature and what was signed."""
+        return self._read(commit_id, lambda _, commit: commits.parse(commit_id, commit.read_raw()))
 
     def manifests(self, commit_id: str) -> dict[str, str]:
         return self._read(commit_id, _manifests)

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from runner import config as configuration
 from runner.config import Credentials, RepositoryConfig
+from runner.sources.git.tokens import USER, Login, tokens
 
 
 class Offer(NamedTuple):
@@ -16,11 +17,14 @@ class Offer(NamedTuple):
     header: str | None
 
 
-def offers(config: RepositoryConfig) -> Iterator[Offer]:
+def offers(config: RepositoryConfig, login: Login | None = None) -> Iterator[Offer]:
     """What to try, one after the other, as libgit2 does it. Raises `UserError` for a secret that is not there.
 
     What is known is shown without being asked for: otherwise each poll would take two requests.
     """
+    if login is not None:
+        yield from (_offer(described, USER, token.reveal()) for described, token in tokens(login))
+        return
     parts, own = urlsplit(config.url), config.credentials or Credentials()
     user = unquote(parts.username or "")
     if user and (parts.password is not None or not own.password):

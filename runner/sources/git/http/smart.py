@@ -5,6 +5,7 @@ and all that is behind a proxy, are left to libgit2.
 """
 
 import urllib.request
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,6 +19,8 @@ from runner.sources.git.http import problems
 from runner.sources.git.http.connection import Response
 from runner.sources.git.http.host import Address, Host
 from runner.sources.git.http.login import Offer, offers
+from runner.sources.git.tokens import Login, Logins
+from runner.threads import in_thread
 
 _ADVERTISED = "/info/refs?service=git-upload-pack"
 _MOST_REDIRECTS = 5
@@ -26,10 +29,14 @@ _AGENT = "git/2.0 (penstock)"  # some servers answer as to a browser unless it b
 
 
 class SmartHttp:
-    """All servers that are asked, and their connections. For one event loop; close it in that loop."""
+    """All servers that are asked, and their connections. For one event loop; close it in that loop.
 
-    def __init__(self, clock: Clock) -> None:
+    *logins*: where a token is to be had for a repository without `credentials`.
+    """
+
+    def __init__(self, clock: Clock, logins: Logins = lambda config: None) -> None:
         self._clock = clock
+        self._logins = logins
         self._hosts: dict[Address, Host] = {}
         self._proxies: bool | None = None
 
@@ -42,7 +49,7 @@ class SmartHttp:
             return None
         if not fits or not problems.is_plain(config.url) or parts.query or self._is_behind_a_proxy(parts):
             return None
-        return SmartRefs(config, self)
+        return SmartRefs(config, self, self._logins(config))
 
     def host(self, parts: SplitResult, ca_file: str | None) -> Host:
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -78,8 +85,8 @@ class _Place(NamedTuple):
 class SmartRefs:
     """The refs of one repository. Implements `QuickRefs`."""
 
-    def __init__(self, config: RepositoryConfig, servers: SmartHttp) -> None:
-        self._config, self._servers = config, servers
+    def __init__(self, config: RepositoryConfig, servers: SmartHttp, login: Login | None = None) -> None:
+        self._config, self._servers, self._login = config, servers, login
         self._place: _Place | None = None
         self._speaks = True
 
@@ -103,7 +110,10 @@ class SmartRefs:
     async def _find(self) -> _Place | None:
         """Ask the server what it speaks. None: nothing that we do, from now on."""
         tried: list[Offer] = []
-        for offer in offers(self._config):
+        offered = offers(self._config, self._login)
+        # a token may have to be asked for: not in everybody's way
+        next_one = partial(next, offered, None)
+        while offer := await in_thread(next_one) if self._login else next_one():
             tried.append(offer)
             parts, response = await self._advertised(offer)
             if response.status != 401:
@@ -114,7 +124,7 @@ class SmartRefs:
         if not self._speaks:
             return None
         path = parts.path.removesuffix("/info/refs") + "/git-upload-pack"
-        return _Place(self._host(parts), _post(parts, path, offer, ls_refs.request(self._config)))
+        return _Place(self._host(parts), _post(parts, path, tried[-1], ls_refs.request(self._config)))
 
     async def _advertised(self, offer: Offer) -> tuple[SplitResult, Response]:
         """The answer to the first question, and where it came from: a server may send us on, but only to itself."""

@@ -1,0 +1,118 @@
+"""The forges of one configuration: which repository is where, who logs in, and the notifier that reports."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Protocol, TypeAlias
+from urllib.parse import quote
+
+import msgspec
+
+from runner.config import Config, ForgeConfig, RepositoryConfig
+from runner.config.forges import GITHUB, owner_and_name
+from runner.errors import UserError, WorldError
+from runner.forges.app import ACCEPT, App
+from runner.forges.bitbucket import CloudReports, DataCenterReports
+from runner.forges.client import Client, Login, Quiet, configured
+from runner.forges.github import GitHubReports
+from runner.forges.rest import Api, Deadline
+from runner.log import Secret
+from runner.model.report import Report, Reporting
+from runner.ports import Clock, Message
+
+BITBUCKET = "https://api.bitbucket.org"
+_TOTAL = 9.0  # seconds for one message
+
+Password: TypeAlias = Callable[[Secret | None], Secret]
+"""The password of git over https, now. Told one that was refused, it gets another. May block; raises `WorldError`."""
+
+
+class _Reports(Protocol):
+    def send(self, report: Report, link: str | None, deadline: Deadline) -> None: ...
+
+
+class Forges:
+    """Reports deployments of the repositories of *config* that ask for it. Implements `Notifier`."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self._config, self._clock = config, clock
+        self._repositories = {each.name: each for each in config.repositories}
+        github = config.forges.github
+        self._app = App(github, _api(github, GITHUB), clock) if github.app_id else None
+        self._made = cache(self._reports)
+        self._quiet = cache(lambda api, login: Quiet())
+
+    @property
+    def reportings(self) -> Sequence[Reporting]:
+        """What the store is to write reports of."""
+        return tuple(
+            Reporting(
+                repository=each.name,
+                forge=each.report.to,
+                github=_name(each).lower() if each.report.to == "github" else None,
+            )
+            for each in self._repositories.values()
+            if each.report
+        )
+
+    def password(self, repository: RepositoryConfig) -> Password | None:
+        """Of git over https (the user is `x-access-token`), where the GitHub App logs in; else None."""
+        app = self._app
+        if not repository.github_app or app is None:
+            return None
+        name = _name(repository)
+
+        def now(refused: Secret | None) -> Secret:
+            try:
+                return app.token(name, refused)
+            except WorldError as error:
+                raise WorldError(f"repository {repository.name}: {error}", retryable=error.retryable) from error
+
+        return now
+
+    def send(self, message: Message) -> None:
+        """As `Notifier.send`; the message's body is a `Report`."""
+        report = msgspec.convert(message.body, Report)
+        board = self._config.dashboard_url
+        link = f"{board.rstrip('/')}/deployments/{report.deployment_id}" if board else None
+        self._made(message.to).send(report, link, Deadline(_TOTAL))
+
+    def _reports(self, to: str) -> _Reports:
+        forge, _, name = to.partition(":")
+        repository = self._repositories.get(name)
+        if repository is None or repository.report is None or repository.report.to != forge:
+            raise UserError(f"the runner's configuration does not report {name} to {forge} any more")
+        own, forges = quote(_name(repository), safe="/~"), self._config.forges
+        match repository.report.to:
+            case "github":
+                client = self._client(repository, _api(forges.github, GITHUB), ACCEPT)
+                by_application = repository.report.environment == "application/group"
+                return GitHubReports(client, own, by_application=by_application)
+            case "bitbucket":
+                return CloudReports(self._client(repository, _api(forges.bitbucket, BITBUCKET)), own)
+            case "bitbucket-data-center":
+                api = _api(forges.bitbucket_data_center, "")
+                return DataCenterReports(self._client(repository, api), own, api.url)
+
+    def _client(self, repository: RepositoryConfig, api: Api, headers: dict[str, str] | None = None) -> Client:
+        report = repository.report
+        assert report is not None
+        if report.token is not None:
+            login, known_by = configured(report.token), report.token
+        else:
+            login, known_by = self._app_login(repository), f"app {_name(repository).partition('/')[0]}"
+        quiet = self._quiet(api, known_by)
+        return Client(api, login, quiet, self._clock, username=report.username, headers=headers)
+
+    def _app_login(self, repository: RepositoryConfig) -> Login:
+        app, name = self._app, _name(repository)
+        if app is None:
+            raise UserError(f"repository {repository.name} is reported without a token")
+        return lambda refused, deadline: app.token(name, refused, deadline)
+
+
+def _api(forge: ForgeConfig, usual: str) -> Api:
+    return Api(forge.api_url or usual, forge.ca_file)
+
+
+def _name(repository: RepositoryConfig) -> str:
+    return owner_and_name(repository.url, repository.github) or repository.name

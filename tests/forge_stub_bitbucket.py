@@ -1,0 +1,59 @@
+"""Bitbucket's part of `forge_stub`, Cloud and Data Center: build statuses, with their documented limits.
+
+Source: Bitbucket Cloud REST API, "Create a build status for a commit"; Bitbucket Data Center, "Updating build status for
+commits".
+"""
+
+import re
+from typing import Any
+
+from forge_stub_github import Says
+
+_CLOUD = re.compile(r"/2\.0/repositories/(?P<repository>[^/]+/[^/]+)/commit/(?P<commit>[0-9a-f]+)/statuses/build")
+_DATA_CENTER = re.compile(
+    r"/rest/api/latest/projects/(?P<project>[^/]+)/repos/(?P<name>[^/]+)/commits/(?P<commit>[0-9a-f]+)/builds"
+)
+_CLOUD_STATES = ("SUCCESSFUL", "FAILED", "INPROGRESS", "STOPPED")
+_DATA_CENTER_STATES = ("SUCCESSFUL", "FAILED", "INPROGRESS", "CANCELLED", "UNKNOWN")
+
+
+class Bitbucket:
+    """*builds*: by repository, commit and key; a later one takes the place of the one before. *history*: states of all."""
+
+    def __init__(self) -> None:
+        self.repositories: set[str] = set()
+        self.builds: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.history: list[str] = []
+
+    def answer(self, method: str, path: str, body: Any) -> Says:
+        if method == "POST" and (found := _CLOUD.fullmatch(path)):
+            return self._cloud(found["repository"], found["commit"], body)
+        if method == "POST" and (found := _DATA_CENTER.fullmatch(path)):
+            return self._data_center(f"{found['project']}/{found['name']}", found["commit"], body)
+        return Says(404, {"type": "error", "error": {"message": "Resource not found"}})
+
+    def _cloud(self, repository: str, commit: str, body: Any) -> Says:
+        if repository not in self.repositories:
+            return Says(404, {"type": "error", "error": {"message": f"Repository {repository} not found"}})
+        if body.get("state") not in _CLOUD_STATES or not body.get("url", "").startswith("http") or not body.get("key"):
+            return Says(400, {"type": "error", "error": {"message": "Bad request"}})
+        if len(body["key"]) > 40:
+            return Says(
+                400, {"type": "error", "error": {"message": "key: Ensure this value has at most 40 characters"}}
+            )
+        return Says(200 if self._keep(repository, commit, body) else 201, {"type": "build", **body})
+
+    def _data_center(self, repository: str, commit: str, body: Any) -> Says:
+        if repository not in self.repositories:
+            return Says(404, {"errors": [{"message": f"Repository {repository} does not exist."}]})
+        if body.get("state") not in _DATA_CENTER_STATES or not body.get("url", "").startswith("http"):
+            return Says(400, {"errors": [{"message": "The build status was not valid"}]})
+        self._keep(repository, commit, body)
+        return Says(204)
+
+    def _keep(self, repository: str, commit: str, body: Any) -> bool:
+        place = (repository, commit, body["key"])
+        known = place in self.builds
+        self.builds[place] = body
+        self.history.append(body["state"])
+        return known

@@ -1,0 +1,128 @@
+"""What we send to GitHub, and what our stub answers, against GitHub's own description of its API, which comes from npm."""
+
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from forge_cases import config, message, new_app, now
+from forge_stub import Exchange, Forge
+
+from runner.errors import WorldError
+from runner.forges import Forges
+
+PACKAGE = "@octokit/openapi@23.0.2"
+MEMBER = "package/generated/api.github.com.json"
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    if not shutil.which("npm"):
+        pytest.skip("there is no npm here: apt-get install npm")
+    folder = tmp_path_factory.mktemp("openapi")
+    done = subprocess.run(
+        ["npm", "pack", "--silent", PACKAGE], cwd=folder, capture_output=True, text=True, timeout=200, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"npm cannot bring GitHub's description: {done.stderr[-300:]}")
+    with tarfile.open(next(folder.glob("*.tgz"))) as packed:
+        content = packed.extractfile(MEMBER)
+        assert content is not None
+        described: dict[str, Any] = json.load(content)
+    return described
+
+
+class Description:
+    """The operations of an OpenAPI 3.0 description, as validators."""
+
+    def __init__(self, described: dict[str, Any]) -> None:
+        self.paths, self.components = described["paths"], described["components"]
+
+    def mistakes(self, exchange: Exchange) -> list[str]:
+        operation = self._operation(exchange)
+        wanted = operation.get("requestBody")
+        found = (
+            []
+            if wanted is None
+            else self._check(wanted["content"]["application/json"]["schema"], exchange.body, "sent")
+        )
+        answers = operation["responses"]
+        assert str(exchange.status) in answers, f"{exchange.status} is no answer to {exchange.path}"
+        answer = self._resolved(answers[str(exchange.status)])
+        if "content" in answer:
+            schema = next(iter(answer["content"].values()))["schema"]
+            found += self._check(schema, exchange.answer, f"answered {exchange.status}")
+        return [f"{exchange.method} {exchange.path}: {each}" for each in found]
+
+    def _operation(self, exchange: Exchange) -> dict[str, Any]:
+        for template, operations in self.paths.items():
+            pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template))
+            if re.fullmatch(pattern, exchange.path) and exchange.method.lower() in operations:
+                operation: dict[str, Any] = operations[exchange.method.lower()]
+                return operation
+        raise AssertionError(f"GitHub has no {exchange.method} {exchange.path}")
+
+    def _check(self, schema: Any, content: Any, what: str) -> list[str]:
+        whole = {**_json_schema(schema), "components": self._reached(schema)}
+        return [
+            f"{what}: {each.message} at {each.instance_path}"
+            for each in jsonschema_rs.validator_for(whole).iter_errors(content)
+        ]
+
+    def _resolved(self, node: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" not in node:
+            return node
+        found: dict[str, Any] = self.components
+        for name in node["$ref"].split("/")[2:]:
+            found = found[name]
+        return found
+
+    def _reached(self, schema: Any) -> dict[str, Any]:
+        """The components that *schema* needs."""
+        needed: dict[str, Any] = {}
+        waiting = [schema]
+        while waiting:
+            for name in set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(waiting.pop()))) - needed.keys():
+                needed[name] = _json_schema(self.components["schemas"][name])
+                waiting.append(needed[name])
+        return {"schemas": needed}
+
+
+def _json_schema(node: Any) -> Any:
+    """OpenAPI 3.0 says `nullable` where JSON Schema says that null is one of the types."""
+    if isinstance(node, list):
+        return [_json_schema(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _json_schema(value) for key, value in node.items() if key not in ("nullable", "example", "examples")}
+    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
+
+
+def test_what_is_sent_and_answered_is_as_github_describes_it(
+    forge: Forge, described: dict[str, Any], tmp_path: Path
+) -> None:
+    with_token = Forges(config(forge), now)
+    for state in ("Running", "Waiting", "Succeeded", "Failed", "Stopped"):
+        with_token.send(message(state=state))
+        with_token.send(message(kind="deployment", state=state))
+    with pytest.raises(WorldError):
+        with_token.send(message(kind="deployment", commit_id="c" * 40))
+    Forges(config(forge, app=new_app(forge, tmp_path, "acme/shop")), now).send(message())
+    description = Description(described)
+    assert {each.status for each in forge.exchanges} == {200, 201, 422}
+    assert [each for exchange in forge.exchanges for each in description.mistakes(exchange)] == []
+
+
+def test_the_description_finds_mistakes(described: dict[str, Any]) -> None:
+    place = f"/repos/acme/shop/statuses/{'a' * 40}"
+    wrong = Exchange("POST", place, "", {"state": "done", "target_url": None}, 201, {"id": "1"})
+    found = "\n".join(Description(described).mistakes(wrong))
+    assert 'sent: "done" is not one of' in found
+    assert "answered 201" in found
+    with pytest.raises(AssertionError, match="GitHub has no"):
+        Description(described).mistakes(wrong._replace(method="GET"))
