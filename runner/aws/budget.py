@@ -10,11 +10,11 @@ _OTHERS = 10.0  # requests a second of a service that nobody named
 
 
 class Bucket:
-    """Gives at most *rate* turns in any second. After a pause a quarter of them comes at once (one at least), and the others
-    evenly."""
+    """Gives at most *rate* turns in any second. After a pause the first few come at once, and the others evenly."""
 
     def __init__(self, rate: float, now: Callable[[], float]) -> None:
-        saved = max(1.0, rate / 4)
+        # What comes at once is taken from what comes evenly: few, so that a lone deployment need not wait for each turn.
+        saved = max(1.0, min(3.0, rate / 4), rate / 10)
         self._step = 1 / (rate - saved + 1)
         self._ahead = saved * self._step  # seconds of turns that may be saved up
         self._now = now
