@@ -63,7 +63,7 @@ def ask(api: Api, method: str, path: str, headers: Mapping[str, str], body: obje
     from urllib3.exceptions import HTTPError
     from urllib3.util import Timeout, parse_url
 
-    from runner.outgoing.connection import Limits, pool
+    from runner.outgoing.connection import Limits, pool, reason
 
     left = deadline.left()
     sent = {"User-Agent": "penstock", "Accept": "application/json", **headers}
@@ -88,7 +88,7 @@ def ask(api: Api, method: str, path: str, headers: Mapping[str, str], body: obje
                 return Answer(answer.status, known, _parsed(raw))
     except (HTTPError, OSError, UnicodeError) as error:
         trusted = f" (ca_file {api.ca_file})" if api.ca_file else ""
-        raise WorldError(f"{api.url}{trusted} could not be reached: {_reason(error)}") from error
+        raise WorldError(f"{api.url}{trusted} could not be reached: {reason(error)}") from error
 
 
 def check(answer: Answer, what: str, now: dt.datetime) -> None:
@@ -137,12 +137,3 @@ def _parsed(raw: bytes) -> Any:
         return from_json(raw, Any)
     except ValueError:
         return None
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause, without the URL that urllib3's own messages carry."""
-    while True:
-        inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        if not isinstance(inner, Exception):
-            return str(error) or type(error).__name__
-        error = inner

@@ -80,7 +80,7 @@ class Webhook:
         from urllib3.exceptions import HTTPError
         from urllib3.util import Timeout
 
-        from runner.outgoing.connection import Limits, pool
+        from runner.outgoing.connection import Limits, pool, reason
 
         where = f"webhook {self._config.name} at {url.host}"
         with pool(url, Limits(CONNECT, TOTAL), allow_link_local=self._allow_link_local) as connections:
@@ -98,7 +98,7 @@ class Webhook:
                 response.close()
                 return response.status
             except (HTTPError, OSError, UnicodeError) as error:
-                raise WorldError(f"{where} could not be reached: {_reason(error)}") from error
+                raise WorldError(f"{where} could not be reached: {reason(error)}") from error
 
     def _judge(self, status: int, url: "Url") -> None:
         if 200 <= status < 300:
@@ -124,12 +124,3 @@ def _authorization(url: "Url") -> dict[str, str]:
     from urllib3.util import make_headers
 
     return make_headers(basic_auth=unquote(url.auth)) if url.auth else {}
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause, without the URL that urllib3's own messages carry."""
-    while True:
-        inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        if not isinstance(inner, Exception):
-            return str(error) or type(error).__name__
-        error = inner

@@ -22,7 +22,7 @@ from runner.outgoing.addresses import is_link_local
 
 class Limits(NamedTuple):
     """In seconds. *connect*: for all addresses of the host together. *total*: from the first attempt to connect until the
-    answer's status and headers are here."""
+    answer has been read."""
 
     connect: float
     total: float
@@ -37,6 +37,15 @@ def pool(url: Url, limits: Limits, *, allow_link_local: bool = False, ca_file: s
     # Without a port, the last digits of an IPv6 address would be taken for one.
     place = url.hostname or "", url.port or usual
     return kind(*place, maxsize=1, limits=limits, allow_link_local=allow_link_local, **more)
+
+
+def reason(error: BaseException) -> str:
+    """The innermost cause, without the URL that urllib3's own messages carry."""
+    while True:
+        inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if not isinstance(inner, Exception):
+            return str(error) or type(error).__name__
+        error = inner
 
 
 def _trusting(ca_file: str | None) -> dict[str, Any]:
@@ -58,7 +67,7 @@ class _Guarded:
         self._allow_link_local = allow_link_local
         self._line: socket.socket | None = None
         self._timer: threading.Timer | None = None
-        self._is_cut = False
+        self._is_cut = self._is_answering = False
         super().__init__(*args, **kwargs)
 
     def _new_conn(self) -> socket.socket:
@@ -96,12 +105,15 @@ class _Guarded:
         return addresses
 
     def getresponse(self) -> Any:
+        self._is_answering = True
         try:
             return super().getresponse()  # type: ignore[misc]
         except (OSError, HTTPException):
             if self._is_cut:
                 raise TimeoutError(f"no answer within {self._limits.total:g} s") from None
             raise
+        finally:
+            self._is_answering = False
 
     def _cut(self) -> None:
         self._is_cut = True
@@ -111,13 +123,19 @@ class _Guarded:
                 line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        if (
+            not self._is_answering
+        ):  # http.client closes it for itself where the body is the last that comes: that is to be cut
+            self._end_timer()
+        super().close()  # type: ignore[misc]
+
+    def _end_timer(self) -> None:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
         line, self._line = self._line, None
         if line is not None:
             line.close()
-        super().close()  # type: ignore[misc]
 
 
 class _HTTP(_Guarded, HTTPConnection):

@@ -121,7 +121,7 @@ class _Repository:
         from urllib3.exceptions import HTTPError
         from urllib3.util import Timeout, parse_url
 
-        from runner.outgoing.connection import Limits, pool
+        from runner.outgoing.connection import Limits, pool, reason
 
         try:
             place = parse_url(url)
@@ -140,7 +140,7 @@ class _Repository:
                 with contextlib.closing(answer):
                     body = answer.read(_LONGEST + 1)
         except (HTTPError, OSError, UnicodeError) as error:
-            raise WorldError(f"the registry {self._registry} cannot be asked: {_reason(error)}") from error
+            raise WorldError(f"the registry {self._registry} cannot be asked: {reason(error)}") from error
         if len(body) > _LONGEST:
             raise WorldError(f"the registry {self._registry} answered with more than {_LONGEST:,} bytes")
         return _Answer(answer.status, answer.headers, body)
@@ -149,10 +149,3 @@ class _Repository:
 def _is_local(host: str) -> bool:
     """Registries of this machine speak plain HTTP, as Docker takes it."""
     return host == "localhost" or host.startswith("127.")
-
-
-def _reason(error: BaseException) -> str:
-    """urllib3 wraps what happened in what it did about it."""
-    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
-        error = inner
-    return str(error) or type(error).__name__
