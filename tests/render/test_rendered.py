@@ -44,11 +44,20 @@ def read(files: dict[str, str], of: Context, rendered: Rendered | None = None) -
         return error.message
 
 
-@given(st.lists(st.tuples(commits, contexts), min_size=2, max_size=8), st.sampled_from([1, 100]))
+@given(st.lists(st.tuples(commits, contexts), min_size=2, max_size=8), st.sampled_from([1, 300, 100_000]))
 def test_they_are_what_rendering_anew_makes(pushes: list[tuple[dict[str, str], Context]], most: int) -> None:
     rendered = Rendered(most)
     for files, of in pushes:
         assert read(files, of, rendered) == read(files, of)
+
+
+def test_what_is_kept_is_bounded_by_its_text() -> None:
+    rendered, of = Rendered(500), context("a", "main", "x", "blue")
+    texts = [text(f"shop-{number}", "fixed", "fixed") for number in range(5)]
+    made = [manifest.read({"penstock.yaml": each}, of, rendered)[0] for each in texts]
+    kept = [each for each in texts if rendered.find("penstock.yaml", each, of)]
+    assert kept == texts[-len(kept) :] and 0 < sum(map(len, kept)) <= 500
+    assert manifest.read({"penstock.yaml": texts[-1]}, of, rendered)[0] is made[-1]
 
 
 def test_one_that_uses_nothing_of_the_commit_is_not_rendered_again() -> None:

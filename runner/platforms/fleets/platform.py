@@ -41,17 +41,16 @@ class CloudFleets:
     async def act(self, task: FleetTask, report: Report) -> Outcome:
         work, groups = Work(self._pace, report), AutoScaling(self._aws, task.settings.place)
         try:
-            match task.event:
-                case _ if task.event == PROVISION:
-                    await provision(work, groups, task)
-                    found = partial(self._instances, of_fleet(task.settings, task.replacement))
-                    return Outcome(succeeded=True, hosts=tuple(await work.insist(found)))
-                case _ if task.event == ATTACH:
-                    await attach(work, groups, task)
-                case _ if task.event == TERMINATE:
-                    await terminate(work, groups, task)
-                case unknown:
-                    raise NotImplementedError(unknown)
+            if task.event == PROVISION:
+                await provision(work, groups, task)
+                found = partial(self._instances, of_fleet(task.settings, task.replacement))
+                return Outcome(succeeded=True, hosts=tuple(await work.insist(found)))
+            if task.event == ATTACH:
+                await attach(work, groups, task)
+            elif task.event == TERMINATE:
+                await terminate(work, groups, task)
+            else:
+                raise NotImplementedError(task.event)
         except RunnerError as error:
             code = error.code if error.code.isupper() else "INTERNAL_ERROR"
             diagnostics = Diagnostics(error_code="UnknownError", message=error.message)

@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple, TypeVar
 
 from runner.aws import AwsError
@@ -53,6 +52,3 @@ class Work:
                 hours = self._pace.limit.total_seconds() / 3600
                 raise Refused("TIMEOUT", f"after {hours:g} h there is still this to wait for: {left}")
             await asyncio.sleep(self._pace.every)
-
-    async def call(self, function: Callable[..., T], *args: object) -> T:
-        return await self.insist(partial(function, *args))
