@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from acceptance_site import Checkout
 from support.cloud import Cloud
-from support.ecs_world import CLUSTER, CONTAINER, PORT, SERVICE, EcsWorld
+from support.ecs_world import CLUSTER, CONTAINER, IMAGE, PORT, SERVICE, TASK_DEFINITION, EcsWorld
 from support.functions import greeting, make_function, publish
 
 from benchmarks.aws_rig import Rig, make_bucket, rig, upload
@@ -124,23 +124,6 @@ deployment_groups:
   live: {rollout: CodeDeployDefault.ECSAllAtOnce}
 """
 
-_TASK = {
-    "family": "web",
-    "networkMode": "awsvpc",
-    "requiresCompatibilities": ["FARGATE"],
-    "cpu": "256",
-    "memory": "512",
-    "containerDefinitions": [
-        {"name": CONTAINER, "image": "set by the deployment", "portMappings": [{"containerPort": PORT}]}
-    ],
-}
-_IMAGE = {
-    "schemaVersion": 2,
-    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-    "config": {"digest": f"sha256:{'a' * 64}"},
-    "layers": [],
-}
-
 
 def _appspec(rig: Rig) -> Checkout:
     make_function(rig.aws, "orders", greeting(1))
@@ -174,10 +157,10 @@ def _service(rig: Rig, controller: str, manifest: str) -> Checkout:
     world.serve(controller, desired=2)
     names = {"cluster": CLUSTER, "service": SERVICE, "container": CONTAINER, "port": PORT}
     text = manifest % {**names, "listener": world.listener, "test_listener": world.test_listener}
-    checkout = rig.checkout("api", {"penstock.yaml": _SERVICE + text, "task.json": json.dumps(_TASK)})
+    checkout = rig.checkout("api", {"penstock.yaml": _SERVICE + text, "task.json": json.dumps(TASK_DEFINITION)})
     ecr = rig.aws.client("ecr")
     ecr.create_repository(repositoryName="api")
-    ecr.put_image(repositoryName="api", imageTag=checkout.commit, imageManifest=json.dumps(_IMAGE))
+    ecr.put_image(repositoryName="api", imageTag=checkout.commit, imageManifest=json.dumps(IMAGE))
     return checkout
 
 

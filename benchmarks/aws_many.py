@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from acceptance_site import Checkout
+from support.alarms import make_alarm
 from support.cloud import Call, Cloud
 from support.functions import archive, greeting, role
 
@@ -139,17 +140,7 @@ def _furnish(aws: Cloud, names: list[str]) -> None:
         client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
 
     make_bucket(aws)
-    cloudwatch = aws.client("cloudwatch")
     for name in names:
-        cloudwatch.put_metric_alarm(
-            AlarmName=f"{name}-errors",
-            MetricName="Errors",
-            Namespace="AWS/Lambda",
-            Statistic="Sum",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=1,
-            ComparisonOperator="GreaterThanThreshold",
-        )
+        make_alarm(aws, f"{name}-errors")
     with ThreadPoolExecutor(_THREADS) as threads:
         list(threads.map(make, names))

@@ -5,7 +5,7 @@ The real program, boto3 and agents; nothing runs on the instances but a web serv
 
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from official_agent import OfficialAgent
 from serving import Server, serving
 from support.cloud import Call, Cloud
-from support.ec2_world import Ec2World
+from support.ec2_world import Ec2World, Healthy
 from support.functions import archive, role
 from traffic_shapes import ROLE
 from wire.served import CONFIG, ServedAws
@@ -35,17 +35,6 @@ CALLS = [
 ]
 WATCHED = ("PutLifecycleHook", "DeleteLifecycleHook")  # by who looks after launches, whenever that has its turn
 PATIENCE = 120.0  # seconds
-
-
-class Healthy(BaseHTTPRequestHandler):
-    """Every instance's web server."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from acceptance_site import Checkout, until_ended
 from serving import serving
 from support.cloud import Call, Cloud
-from support.ecs_world import CLUSTER, CONTAINER, PORT, SERVICE, EcsWorld
+from support.ecs_world import CLUSTER, CONTAINER, IMAGE, PORT, SERVICE, TASK_DEFINITION, EcsWorld
 from support.traffic import Load
 
 REGISTRY = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
@@ -43,23 +43,6 @@ rollouts:
 deployment_groups:
   live: {{rollout: blue_green}}
 """
-
-TASK_DEFINITION = {
-    "family": "web",
-    "networkMode": "awsvpc",
-    "requiresCompatibilities": ["FARGATE"],
-    "cpu": "256",
-    "memory": "512",
-    "containerDefinitions": [
-        {"name": CONTAINER, "image": "set by the deployment", "portMappings": [{"containerPort": PORT}]}
-    ],
-}
-IMAGE = {
-    "schemaVersion": 2,
-    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-    "config": {"digest": f"sha256:{'a' * 64}"},
-    "layers": [],
-}
 
 
 class Api:

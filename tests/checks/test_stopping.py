@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from store_cases import begin_with_tables, group, manifest
+from support.alarms import make_alarm
 from support.functions import greeting, make_function, publish
 from waiting import until
 from web_server import WebServer
@@ -47,16 +48,7 @@ def orders(aws):
     aws.client("lambda").create_alias(FunctionName="orders", Name="live", FunctionVersion="1")
     for number in (2, 3):
         publish(aws, "orders", greeting(number))
-    aws.client("cloudwatch").put_metric_alarm(
-        AlarmName="errors",
-        MetricName="Errors",
-        Namespace="AWS/Lambda",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-        Statistic="Sum",
-    )
+    make_alarm(aws, "errors")
     return aws
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 
 import msgspec
+from support import alarms
 from waiting import until
 from web_server import WebServer
 
@@ -60,16 +61,7 @@ def with_check(deployment_id, check, step=0):
 
 def make_alarm(aws, name, state="OK", region="eu-west-1"):
     client = aws.client("cloudwatch", region)
-    client.put_metric_alarm(
-        AlarmName=name,
-        MetricName="Errors",
-        Namespace="AWS/Lambda",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-        Statistic="Sum",
-    )
+    alarms.make_alarm(aws, name, region)
     client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="Threshold Crossed")
 
 

@@ -7,6 +7,7 @@ import pytest
 from cli_cases import Penstock
 from local_git import new_repository
 from store_cases import World, group, manifest
+from support.alarms import make_alarm
 from support.ec2_world import Ec2World
 from support.fixtures import aws, shared_cloud
 from support.functions import greeting, make_function
@@ -61,16 +62,7 @@ def cloud(aws):
     for name in ("resize-staging", "resize-production"):
         make_function(aws, name, greeting(1))
         aws.client("lambda").create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    aws.client("cloudwatch").put_metric_alarm(
-        AlarmName="resize-production-errors",
-        MetricName="Errors",
-        Namespace="AWS/Lambda",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-        Statistic="Sum",
-    )
+    make_alarm(aws, "resize-production-errors")
     aws.fail("iam", "SimulatePrincipalPolicy", times=None, code="AccessDenied", status=403, message="no")
     return aws
 

@@ -8,6 +8,7 @@ world.place(name, "127.0.0.1", 8081)                    # where its web server r
 
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from support.cloud import Cloud
@@ -15,6 +16,17 @@ from support.ecs_world import forward
 
 IMAGE = "ami-12c6146b"  # one that moto always has
 _PATIENCE = 60.0  # seconds
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Every instance's web server."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
 
 
 class Ec2World:

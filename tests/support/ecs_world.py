@@ -14,6 +14,23 @@ from typing import Any
 from support.cloud import Cloud
 
 CLUSTER, SERVICE, CONTAINER, PORT = "main", "web", "web", 8080
+# What a manifest has rendered and registered, and what a repository of images is given.
+TASK_DEFINITION = {
+    "family": "web",
+    "networkMode": "awsvpc",
+    "requiresCompatibilities": ["FARGATE"],
+    "cpu": "256",
+    "memory": "512",
+    "containerDefinitions": [
+        {"name": CONTAINER, "image": "set by the deployment", "portMappings": [{"containerPort": PORT}]}
+    ],
+}
+IMAGE = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+    "config": {"digest": f"sha256:{'a' * 64}"},
+    "layers": [],
+}
 
 
 class EcsWorld:

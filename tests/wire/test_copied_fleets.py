@@ -6,7 +6,7 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from aws_world import AwsWorld
 from fakes.platform import FakePlatform
 from fakes.traffic_platform import FakeTrafficPlatform
 from support.cloud import Cloud
-from support.ec2_world import Ec2World
+from support.ec2_world import Ec2World, Healthy
 from traffic_shapes import ROLE
 
 from runner.config import InstancesConfig
@@ -31,17 +31,6 @@ from runner.traffic.platform import WithTraffic
 APPSPEC = "version: 0.0\nos: linux\n"
 PLACE = {"applicationName": "shop", "deploymentGroupName": "live"}
 SHIFTED = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
-
-
-class Healthy(BaseHTTPRequestHandler):
-    """Every instance's web server."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
 
 
 class CopiedFleets(AwsWorld):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aws_world import AwsWorld
 from botocore.exceptions import ClientError
+from support.alarms import make_alarm
 from support.cloud import Cloud
 from support.ecs_world import CONTAINER, PORT, EcsWorld
 from support.functions import HOOK, make_function
@@ -122,16 +123,7 @@ def test_statement_50_an_alarm_stops_and_does_not_roll_back_what_rolls_back_on_f
         autoRollbackConfiguration={"enabled": True, "events": ["DEPLOYMENT_FAILURE"]},
     )
     cloudwatch = world.aws.client("cloudwatch")
-    cloudwatch.put_metric_alarm(
-        AlarmName="errors",
-        MetricName="Errors",
-        Namespace="AWS/Lambda",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-    )
+    make_alarm(world.aws, "errors")
     made = world.deploy(place, function_appspec())
     world.until(lambda: world.alias() == {"1": 0.9, "2": 0.1})
     cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="a test")
