@@ -41,6 +41,14 @@ FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Penstock" \
       org.opencontainers.image.description="Commits become staged rollouts, the AWS CodeDeploy way" \
       org.opencontainers.image.licenses="Apache-2.0"
+# Packages of Debian that a user needs beside Penstock: "openssh-client gpg" for signed commits (docs/signed-commits.md).
+ARG DEBIAN_PACKAGES=""
+# hadolint ignore=DL3008,SC2086
+RUN [ -z "$DEBIAN_PACKAGES" ] || { \
+      apt-get update -q \
+   && DEBIAN_FRONTEND=noninteractive apt-get install -q --yes --no-install-recommends $DEBIAN_PACKAGES \
+   && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache \
+             /var/lib/dpkg/*-old /var/log/apt /var/log/dpkg.log /var/log/alternatives.log; }
 # No pip in what runs. The state folder belongs to the user, so that a new volume mounted there does, too.
 RUN echo 'penstock:x:10001:10001:Penstock:/var/lib/penstock:/usr/sbin/nologin' >>/etc/passwd \
  && echo 'penstock:x:10001:' >>/etc/group \

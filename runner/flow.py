@@ -18,8 +18,8 @@ from runner.model.program import TargetSpec
 from runner.model.revision import GitRevision, ImageLocation, Revision
 from runner.model.target import Host
 from runner.plan.batches import compile_rollout
+from runner.plan.concerns import is_touched, watches
 from runner.plan.fleets import fleets_of
-from runner.plan.refs import matches
 from runner.plan.targets import choose
 from runner.plan.traffic import check_load_balancer
 from runner.ports import Clock, FlowStore, Repository, Sources
@@ -95,7 +95,7 @@ class Flow:
         repository = self._sources.repository(change.repository)
         repository.fetch(change.commit_id)
         manifests = self.render(repository, change.commit_id, branch=change.branch, tag=change.tag)
-        concerned = [each for each in manifests if self._watches(each, change)]
+        concerned = [each for each in manifests if watches(each, branch=change.branch, tag=change.tag)]
         touched = self._touched(concerned, change, repository)
         wanted = [(each, self._resolve_or_wait(each, repository, change)) for each in touched]
         for each, revision in wanted:
@@ -210,14 +210,6 @@ class Flow:
                 raise WorldError(f"{error.message}; waiting for it to be uploaded") from error
             raise
 
-    def _watches(self, wanted: Manifest, change: Change) -> bool:
-        watch = wanted.watch
-        if change.tag is not None:
-            return watch.tag is not None and matches(watch.tag, change.tag)
-        if watch.branch is None:
-            return watch.tag is None  # whoever asks for tags only does not deploy branches
-        return matches(watch.branch, change.branch or "")
-
     def _touched(self, concerned: Iterable[Manifest], change: Change, repository: Repository) -> list[Manifest]:
         """Those of which anything differs from the last commit that was judged for the application."""
         if change.tag is not None:
@@ -227,18 +219,8 @@ class Flow:
         return [
             each
             for each in concerned
-            if (before := considered.get(each.application)) is None or _is_touched(each, changed(before))
+            if (before := considered.get(each.application)) is None or is_touched(each, changed(before))
         ]
-
-
-def _is_touched(wanted: Manifest, changed: Collection[str] | None) -> bool:
-    """*changed*: paths; None when history was rewritten beyond what we know."""
-    if changed is None:
-        return True
-    patterns = wanted.watch.paths
-    if patterns is None:
-        patterns = (f"{wanted.root}/**",) if wanted.root else ("**",)
-    return any(path == wanted.file or any(matches(each, path) for each in patterns) for path in changed)
 
 
 def _leave(busy: set[str], repository: str, _task: object) -> None:

@@ -9,50 +9,22 @@ from runner.model.deployment import BESIDE, UNFINISHED, Deployment, DeploymentSt
 from runner.model.functions import LambdaSpec, LambdaState
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
-from runner.model.program import Program, TargetSpec, TargetState
+from runner.model.program import TargetSpec, TargetState
 from runner.model.revision import Revision
 from runner.model.services import EcsState
 from runner.model.status import State
 from runner.model.target import Host, InstanceHealth, Target
 from runner.model.value import Value
 from runner.model.work import Wish
-from runner.plan.batches import RolloutPlan, compile_rollout, deployment_order
+from runner.plan.batches import compile_rollout, deployment_order
 from runner.plan.fleets import of_fleet, sides
+from runner.plan.forecast import Forecast as Forecast
+from runner.plan.forecast import TrafficForecast as TrafficForecast
 from runner.plan.lifecycle import server_blue_green, server_in_place
 from runner.plan.programs import compile_program
 from runner.plan.targets import choose
 from runner.plan.traffic import check_load_balancer
 from runner.ports import Clock, ServiceStore
-
-
-class Forecast(Value, frozen=True, kw_only=True, omit_defaults=False):
-    """What a deployment of one group would do: its hosts in deployment order, and the compiled rollout.
-
-    *events*: that run on each host, in order. *traffic_wait*: how long the load balancers may keep one host waiting.
-    *replaced*: names of the hosts that these take the traffic from. Hosts that are yet to be made have the names of those.
-    """
-
-    application: str
-    settings: GroupSettings
-    revision: Revision
-    current: Revision | None
-    hosts: tuple[InstanceHealth, ...]
-    plan: RolloutPlan
-    events: tuple[str, ...]
-    traffic_wait: dt.timedelta
-    replaced: tuple[str, ...] = ()
-
-
-class TrafficForecast(Value, frozen=True, kw_only=True, omit_defaults=False):
-    """The same of a Lambda function or an ECS service. Nobody has looked at it: *program* is that of a service whose
-    deployment controller is not ECS itself."""
-
-    application: str
-    settings: GroupSettings
-    revision: Revision
-    current: Revision | None
-    spec: TargetSpec
-    program: Program
 
 
 class Description(Value, frozen=True, kw_only=True, omit_defaults=False):

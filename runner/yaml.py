@@ -63,6 +63,13 @@ class Document:
         return place.text
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes what stands in several places each time."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 class _Dialect(NamedTuple):
     scalar: Callable[[str], Any]
     aliases: bool
@@ -76,6 +83,11 @@ def read(text: str, file: str) -> Document:
     Raises `InvalidFiles` with every mistake that could be found.
     """
     return _read(text, file, _Dialect(core_scalar, aliases=True, text_keys=True, first_only=False))
+
+
+def write(data: Any) -> str:
+    """*data* (mappings, lists and scalars) as block YAML, keys in their order; for people to read and compare."""
+    return yaml.dump(data, Dumper=_Plain, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
 
 
 def read_like_agent(text: str, file: str) -> Document:

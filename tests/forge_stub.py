@@ -104,6 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PATCH(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         server: Any = self.server
         forge: Forge = server.forge
@@ -141,7 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
             return said, {}
         if token not in forge.tokens and not github.lets_in(token, path):
             return Says(401, {"message": "Bad credentials"}), {}
-        if path.startswith("/repos/"):
+        if path.startswith("/repos/") or path == "/user":
+            github.conversations.app_id = int(github.app[0]) if github.app and token in github.app_tokens else None
             return github.answer(self.command, path, query, body), {}
         return forge.bitbucket.answer(self.command, path, body), {}
 

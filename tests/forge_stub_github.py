@@ -5,6 +5,7 @@ import re
 from typing import Any, NamedTuple
 
 import jwt_check
+from forge_stub_pull_requests import Conversations
 
 _REPOSITORY = re.compile(r"/repos/(?P<repository>[^/]+/[^/]+)(?P<rest>/.*)?")
 _AT = "2030-01-01T12:00:00Z"
@@ -31,6 +32,7 @@ class GitHub:
         self.installed: list[str] = []
         self.app_tokens: dict[str, str] = {}  # token to its repository
         self.token_life = dt.timedelta(hours=1)
+        self.conversations = Conversations(url)
 
     def add(self, repository: str, *commits: str) -> None:
         self.commits.setdefault(repository, set()).update(commits)
@@ -63,10 +65,14 @@ class GitHub:
         )
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Says:
+        if path == "/user":
+            return Says(*self.conversations.me())
         found = _REPOSITORY.fullmatch(path)
         if found is None or found["repository"] not in self.commits:
             return NOT_FOUND
         repository, rest = found["repository"], (found["rest"] or "").split("/")[1:]
+        if said := self.conversations.answer(method, repository, rest, query, body):
+            return Says(*said)
         match method, rest:
             case "POST", ["statuses", sha]:
                 return self._status(repository, sha, body)

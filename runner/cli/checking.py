@@ -74,11 +74,14 @@ class _Checking:
 
     def run(self, names: list[str], settings: list[Path]) -> Checked:
         texts = {name: text for name in names if (text := self._read(name)) is not None}
+        bundled = set[str]()  # folders that are made into bundles
         for each, text in self._understood(texts):
             if each.platform == "Server":
                 self._appspec_of(each, text)
+                bundled.update({each.root} if each.revision is None else ())
             else:
                 self._documents_of(each, text)
+        self._absent_in(bundled)
         for file in dict.fromkeys(settings):
             self.files.append(str(file))
             from runner import config
@@ -154,6 +157,17 @@ class _Checking:
             line = yaml.read(text, each.file).line(("appspec",))
             message = f"there is no {self._shown(name)}; every deployment needs an AppSpec file"
             self.mistakes.append(Mistake(file=self._shown(each.file), line=line, path="appspec", message=message))
+
+    def _absent_in(self, folders: set[str]) -> None:
+        """Of submodules and files in Git LFS nothing can be deployed. *folders*: below ours; "" for all of it."""
+        if not folders:
+            return
+        from runner.cli.absent import absent
+
+        for path, message in absent(self.folder):
+            parents = {"" if parent == "." else parent for parent in map(str, PurePosixPath(path).parents)}
+            if parents & folders:
+                self.warnings.append(Mistake(file=self._shown(path), line=0, path="", message=message))
 
     def _documents_of(self, each: Manifest, text: str) -> None:
         """What every group's function or service needs of the commit: a task definition, or the AppSpec."""

@@ -50,6 +50,15 @@ class Head(NamedTuple):
         spec, _warnings = appspec.parse(text, name)
         return {event: sum(script.timeout for script in scripts) for event, scripts in spec.hooks.items()}
 
+    def absent(self, wanted: Sequence[Wish]) -> list[str]:
+        """Why the bundle of a revision cannot be made, as messages: submodules, and files in Git LFS."""
+        found: dict[str, None] = {}
+        source = self.runner.sources.repository(self.repository.name)
+        of_servers = (each for each in wanted if each.manifest.platform == "Server")
+        for root in {each.manifest.root for each in of_servers if isinstance(each.revision, GitRevision)}:
+            found.update(dict.fromkeys(source.absent(self.checkout.commit_id, root)))
+        return sorted(found)
+
     def keep_bundles(self, wanted: Sequence[Wish]) -> None:
         """Bring revisions into the cache that another process would not know where to find.
 

@@ -24,14 +24,17 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.cli.head import at_head
     from runner.cli.planned import outline, show
     from runner.cli.screen import console
+    from runner.cli.session import note
     from runner.model.value import to_json
 
     with at_head(arguments) as head:
         service, checkout = head.runner.service, head.checkout
-        state = service.state()
+        state, wanted = service.state(), head.wanted()
+        for message in head.absent(wanted):
+            note(f"the deployment will fail: {message}")
         groups = [
             group
-            for each in head.wanted()
+            for each in wanted
             for group in outline(
                 service.forecast(
                     each.manifest, each.revision, each.groups, head.runner.flow.specs(each.manifest, each.revision)

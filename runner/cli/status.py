@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Shows for every deployment group the revision it has, the deployment that is under way or waits, and the health of its
 targets (hosts, or the function or service); then the changes that are pending or were refused, repositories that cannot
-be reached, the last webhook of each repository, and notifications that were not delivered."""
+be reached, the last delivery of each webhook, what is wrong with webhooks, and notifications that were not delivered."""
 EXAMPLE = """\
 penstock status
 penstock --output json status | jq '.groups[] | select(.active)'"""
@@ -102,6 +102,11 @@ def _show_attention(state: "State", out: "Console") -> None:
         what = one_line(" ".join((delivery.event, *delivery.refs)))
         waits = f"; {delivery.open} not looked after yet" if delivery.open else ""
         line(out, f"webhook {delivery.repository}: {what} at {moment(delivery.received_at)}{waits}")
+    for webhook in state.webhooks:
+        if webhook.problem:
+            line(out, f"webhook {webhook.repository}: {one_line(webhook.problem)}")
+        if webhook.last_delivery_at is None:
+            line(out, f"webhook {webhook.repository}: no delivery yet; its sender needs the address and the secret")
     if state.undelivered:
         line(out, f"{state.undelivered} notifications are not delivered yet, or were given up")
     for unsent in state.undelivered_to:

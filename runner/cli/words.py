@@ -4,6 +4,8 @@ import datetime as dt
 import re
 
 from runner.model.duration import format_duration
+from runner.plan.words import count as count
+from runner.plan.words import listed as listed
 
 _CONTROL = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
@@ -35,17 +37,6 @@ def between(start: dt.datetime | None, end: dt.datetime | None) -> str:
 
 def ago(at: dt.datetime, now: dt.datetime) -> str:
     return f"{span(now - at)} ago"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 host`, `4 hosts`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def listed(names: list[str], most: int = 3) -> str:
-    """`a, b, c and 4 more`."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def printable(text: str) -> str:

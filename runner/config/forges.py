@@ -35,6 +35,8 @@ def _report_problems(repository: dict[str, Any], forges: dict[str, Any]) -> Iter
         yield "has a report without a token" + ("; give one, or github_app = true" if to == "github" else "")
     if "username" in report and "token" not in report:
         yield "has a report with a username but no token"
+    if report.get("pull_requests") and to != "github":
+        yield f"has a report with pull_requests, which {to} is not told of yet; remove it (statuses are reported)"
     if to == "bitbucket-data-center" and to not in forges:
         yield "is reported to a Bitbucket Data Center; say where that is, as [forges.bitbucket-data-center] api_url"
     if owner_and_name(repository["url"], repository.get("github")) is None:

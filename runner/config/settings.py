@@ -31,14 +31,15 @@ class WebhookConfig(Value, frozen=True, kw_only=True):
 class ReportConfig(Value, frozen=True, kw_only=True):
     """That deployments of a repository are reported to the forge that it is on. *token*: a secret reference.
 
-    *username*: for a token that goes with a name, as a password. *environment*: what a deployment's environment on GitHub
-    is called after.
+    *username*: for a token that goes with a name, as a password. *environment*: what a deployment's environment there is
+    called after. *pull_requests*: they are told what merging them would deploy, and then how that goes.
     """
 
     to: Forge
     token: str | None = None
     username: str | None = None
     environment: Literal["group", "application/group"] = "group"
+    pull_requests: bool = False
 
 
 class SignaturesConfig(Value, frozen=True, kw_only=True):

@@ -14,8 +14,10 @@ from runner.forges.app import ACCEPT, App
 from runner.forges.bitbucket import CloudReports, DataCenterReports
 from runner.forges.client import Client, Login, Quiet, configured
 from runner.forges.github import GitHubReports
+from runner.forges.github_pull_requests import GitHubPullRequests
 from runner.forges.rest import Api, Deadline
 from runner.log import Secret
+from runner.model.pull_request import Preview, PullRequest, RolloutNews, RolloutReport
 from runner.model.report import Report, Reporting
 from runner.ports import Clock, Message
 
@@ -25,20 +27,24 @@ _TOTAL = 9.0  # seconds for one message
 Password: TypeAlias = Callable[[Secret | None], Secret]
 """The password of git over https, now. Told one that was refused, it gets another. May block; raises `WorldError`."""
 
+Rollout: TypeAlias = Callable[[RolloutNews], RolloutReport]
+
 
 class _Reports(Protocol):
     def send(self, report: Report, link: str | None, deadline: Deadline) -> None: ...
 
 
 class Forges:
-    """Reports deployments of the repositories of *config* that ask for it. Implements `Notifier`."""
+    """Reports deployments of the repositories of *config* that ask for it. Implements `Notifier`, and `PullRequests`."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
-        self._config, self._clock = config, clock
+    def __init__(self, config: Config, clock: Clock, rollout: Rollout | None = None) -> None:
+        """*rollout*: how the deployments of a change go at this moment; must be given where pull requests are told."""
+        self._config, self._clock, self._rollout = config, clock, rollout
         self._repositories = {each.name: each for each in config.repositories}
         github = config.forges.github
         self._app = App(github, _api(github, GITHUB), clock) if github.app_id else None
         self._made = cache(self._reports)
+        self._pull_requests = cache(self._on_github)
         self._quiet = cache(lambda api, login: Quiet())
 
     @property
@@ -49,6 +55,7 @@ class Forges:
                 repository=each.name,
                 forge=each.report.to,
                 github=_name(each).lower() if each.report.to == "github" else None,
+                pull_requests=each.report.pull_requests,
             )
             for each in self._repositories.values()
             if each.report
@@ -70,11 +77,36 @@ class Forges:
         return now
 
     def send(self, message: Message) -> None:
-        """As `Notifier.send`; the message's body is a `Report`."""
+        """As `Notifier.send`; the message's body is a `Report`, or `RolloutNews`."""
+        if message.body.get("kind") == "rollout":
+            self._send_rollout(msgspec.convert(message.body, RolloutNews))
+            return
         report = msgspec.convert(message.body, Report)
         board = self._config.dashboard_url
         link = f"{board.rstrip('/')}/deployments/{report.deployment_id}" if board else None
         self._made(message.to).send(report, link, Deadline(_TOTAL))
+
+    def open(self, repository: str) -> Sequence[PullRequest]:
+        """As `PullRequests.open`."""
+        return self._pull_requests(repository).open(Deadline(_TOTAL))
+
+    def tell(self, pull_request: PullRequest, preview: Preview) -> None:
+        """As `PullRequests.tell`."""
+        self._pull_requests(pull_request.repository).tell(pull_request, preview, Deadline(_TOTAL))
+
+    def _send_rollout(self, news: RolloutNews) -> None:
+        assert self._rollout is not None
+        self._pull_requests(news.repository).tell_rollout(
+            self._rollout(news), self._config.dashboard_url, Deadline(_TOTAL)
+        )
+
+    def _on_github(self, name: str) -> GitHubPullRequests:
+        repository = self._repositories.get(name)
+        if repository is None or repository.report is None or not repository.report.pull_requests:
+            raise UserError(f"the runner's configuration does not have pull requests of {name} told any more")
+        github, own = self._config.forges.github, quote(_name(repository), safe="/~")
+        app_id = github.app_id if repository.report.token is None else None
+        return GitHubPullRequests(self._client(repository, _api(github, GITHUB), ACCEPT), name, own, app_id)
 
     def _reports(self, to: str) -> _Reports:
         forge, _, name = to.partition(":")
@@ -91,7 +123,8 @@ class Forges:
                 return CloudReports(self._client(repository, _api(forges.bitbucket, BITBUCKET)), own)
             case "bitbucket-data-center":
                 api = _api(forges.bitbucket_data_center, "")
-                return DataCenterReports(self._client(repository, api), own, api.url)
+                by_application = repository.report.environment == "application/group"
+                return DataCenterReports(self._client(repository, api), own, api.url, by_application=by_application)
 
     def _client(self, repository: RepositoryConfig, api: Api, headers: dict[str, str] | None = None) -> Client:
         report = repository.report

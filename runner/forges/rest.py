@@ -34,6 +34,14 @@ class Answer(NamedTuple):
         return " ".join(": ".join(words).split())[:300]
 
 
+class NotFound(WorldError):
+    """404. *content*: of the answer, which may tell a repository that is not there from an endpoint that is not."""
+
+    def __init__(self, message: str, content: Any) -> None:
+        super().__init__(message)
+        self.content = content
+
+
 class Api(NamedTuple):
     """Where it is: *url* without a slash at its end. *ca_file*: certificates to trust beside the system's."""
 
@@ -110,7 +118,8 @@ def check(answer: Answer, what: str, now: dt.datetime) -> None:
     if 300 <= status < 400:
         hint = "; it has moved: configure its new address"
     may_pass = status < 400 or status >= 500 or status in _HINTS or status in _LATER
-    raise WorldError(f"{what} was refused (status {status}{words}){hint}", retryable=may_pass)
+    refused = f"{what} was refused (status {status}{words}){hint}"
+    raise NotFound(refused, answer.content) if status == 404 else WorldError(refused, retryable=may_pass)
 
 
 _HINTS = {

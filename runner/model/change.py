@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from runner.model.value import Value
 
-SeenBy: TypeAlias = Literal["poll", "files", "user"]
+SeenBy: TypeAlias = Literal["poll", "files", "webhook", "user"]
 
 
 class Change(Value, frozen=True, kw_only=True):

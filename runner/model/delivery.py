@@ -27,6 +27,16 @@ class Delivery(Value, frozen=True, kw_only=True):
     looks: bool = True
 
 
+class WebhookState(Value, frozen=True, kw_only=True):
+    """One webhook that is taken. *problem*: what is wrong with its secrets, "" for nothing; *last_delivery_at*: None while
+    there was none.
+    """
+
+    repository: str
+    problem: str = ""
+    last_delivery_at: dt.datetime | None = None
+
+
 class DeliveryState(Value, frozen=True, kw_only=True):
     """The last delivery for one repository. *open*: how many of its deliveries no look has followed yet."""
 

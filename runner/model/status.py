@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Literal, TypeAlias
 
 from runner.model.change import Change
-from runner.model.delivery import DeliveryState
+from runner.model.delivery import DeliveryState, WebhookState
 from runner.model.deployment import Deployment
 from runner.model.revision import Revision
 from runner.model.target import InstanceHealth
@@ -65,3 +65,4 @@ class State(Value, frozen=True, kw_only=True):
     undelivered: int  # notifications that still wait or were given up
     undelivered_to: tuple[UndeliveredState, ...] = ()
     deliveries: tuple[DeliveryState, ...] = ()  # of webhooks: the last one for each repository
+    webhooks: tuple[WebhookState, ...] = ()  # as the process found them that listens, or did last

@@ -51,8 +51,8 @@ def reporting_of(origin: Origin, reportings: Iterable[Reporting]) -> Reporting |
 
 
 def reports(deployment: Deployment, event: TriggerEvent, origin: Origin, where: Reporting) -> list[Report]:
-    """The status of the commit; on GitHub also the deployment, which has a page of its own there."""
-    kinds: tuple[ReportKind, ...] = ("status", "deployment") if where.forge == "github" else ("status",)
+    """The status of the commit; also the deployment, where the forge lets others than itself tell of them."""
+    kinds: tuple[ReportKind, ...] = ("status",) if where.forge == "bitbucket" else ("status", "deployment")
     state = _STATES[event]
     return [
         Report(
@@ -64,6 +64,7 @@ def reports(deployment: Deployment, event: TriggerEvent, origin: Origin, where: 
             deployment_id=deployment.id,
             state=state,
             text=_shortened(_text(deployment, state)),
+            created_at=deployment.created_at,
         )
         for kind in kinds
     ]

@@ -34,6 +34,10 @@ class Deliveries(Protocol):
         """When each repository last had a delivery that asks for a look."""
         ...
 
+    def configured(self, webhooks: Mapping[str, str]) -> None:
+        """These are taken from now on, and no others: by repository, with what is wrong with its secrets ("": nothing)."""
+        ...
+
     def forget(self, before: dt.datetime) -> int:
         """Drop closed deliveries from before *before*, and the oldest beyond what is kept at all; returns how many.
 

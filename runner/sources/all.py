@@ -53,6 +53,7 @@ class AllSources:
         self._registries = tuple(registries)
         self._logins = logins
         self._open: dict[str, GitRepository] = {}
+        self._known_to_all = frozenset(self._configured)  # of others only the trees of commits are needed
 
     def repository(self, name: str) -> "GitRepository":
         """Raises `UserError` when the configuration has no repository of that name."""
@@ -64,7 +65,7 @@ class AllSources:
 
             config = self._configured[name]
             mirror = self._folder / "mirrors" / f"{quote(name, safe='')}.git"
-            made = GitRepository(config, mirror, self._logins(config))
+            made = GitRepository(config, mirror, self._logins(config), shallow=name not in self._known_to_all)
             self._open.setdefault(name, made)
         return self._open[name]
 

@@ -17,7 +17,7 @@ from sqlalchemy import event, exc
 from runner.errors import RunnerError, WorldError
 from runner.store.ownership import what_to_do
 
-HEAD = "0004"  # newest migration; a database that is there already costs no import of alembic
+HEAD = "0006"  # newest migration; a database that is there already costs no import of alembic
 
 
 class Database:

@@ -1,22 +1,23 @@
 """Webhook deliveries: remembered before they are acknowledged, and closed when their repository was looked at."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from runner.model.delivery import Delivery, DeliveryState, Taken
+from runner.model.delivery import Delivery, DeliveryState, Taken, WebhookState
 from runner.model.value import from_json, to_json
 from runner.ports.deliveries import Stored
 from runner.store.database import Database
 from runner.store.tables import deliveries, in_text, last_deliveries
+from runner.store.tables import webhooks as taken_webhooks
 
 KEPT = 500_000  # deliveries, of all repositories
 AT_ONCE = 2_000  # that are dropped in one transaction
 
-_C, _L = deliveries.c, last_deliveries.c
+_C, _L, _W = deliveries.c, last_deliveries.c, taken_webhooks.c
 _OPEN = _C.settled_at.is_(None)
 _INSERT = insert(deliveries).on_conflict_do_nothing()
 _UPSERT = insert(last_deliveries)
@@ -62,6 +63,15 @@ class StoredDeliveries:
         with self._db.read() as tx:
             return {row.repository: row.heard_at for row in tx.execute(query)}
 
+    def configured(self, webhooks: Mapping[str, str]) -> None:
+        with self._db.write() as tx:
+            before = {row.repository: row.problem for row in tx.execute(sa.select(taken_webhooks))}
+            changed = [name for name in before.keys() | webhooks.keys() if before.get(name) != webhooks.get(name)]
+            if gone := [{"name": name} for name in changed if name in before]:
+                tx.execute(taken_webhooks.delete().where(_W.repository == sa.bindparam("name")), gone)
+            if made := [{"repository": name, "problem": webhooks[name]} for name in changed if name in webhooks]:
+                tx.execute(taken_webhooks.insert(), made)
+
     def forget(self, before: dt.datetime) -> int:
         with self._db.write() as tx:
             newest = tx.execute(sa.select(sa.func.coalesce(sa.func.max(_C.id), 0))).scalar_one()
@@ -85,6 +95,16 @@ def states(tx: sa.Connection) -> list[DeliveryState]:
             open=waiting.get(row.repository, 0),
         )
         for row in tx.execute(sa.select(last_deliveries).order_by(_L.repository))
+    ]
+
+
+def webhooks(tx: sa.Connection) -> list[WebhookState]:
+    """Those that are taken, by name."""
+    joined = taken_webhooks.outerjoin(last_deliveries, _W.repository == _L.repository)
+    query = sa.select(taken_webhooks, _L.received_at).select_from(joined).order_by(_W.repository)
+    return [
+        WebhookState(repository=row.repository, problem=row.problem, last_delivery_at=row.received_at)
+        for row in tx.execute(query)
     ]
 
 

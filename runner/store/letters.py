@@ -8,10 +8,12 @@ import sqlalchemy as sa
 
 from runner.model.deployment import Deployment
 from runner.model.manifest import TriggerEvent
+from runner.model.report import Reporting
 from runner.model.target import Target
 from runner.plan.messages import deployment_message, instance_message, triggers_for
 from runner.plan.reports import Origin, is_reported, origin_of, reporting_of, reports
 from runner.store import tables as t
+from runner.store.rollouts import news_of, post_news
 
 
 def post_about_deployment(tx: sa.Connection, deployment: Deployment, event: TriggerEvent, now: dt.datetime) -> None:
@@ -36,12 +38,26 @@ def _report(tx: sa.Connection, deployment: Deployment, event: TriggerEvent, now:
     reportings = tx.get_execution_options().get("reportings", ())
     if not reportings or not is_reported(deployment, event):
         return
+    _tell_pull_requests(tx, deployment, event, reportings, now)
     origin = origin_of(deployment) or _change_of(tx, deployment)
     where = reporting_of(origin, reportings) if origin else None
     if origin is None or where is None:
         return
     for report in reports(deployment, event, origin, where):
         _post(tx, deployment, where.to, event, report.text, msgspec.to_builtins(report), now)
+
+
+def _tell_pull_requests(
+    tx: sa.Connection,
+    deployment: Deployment,
+    event: TriggerEvent,
+    reportings: Sequence[Reporting],
+    now: dt.datetime,
+) -> None:
+    """Of the repository whose change it was, wherever the revision is from."""
+    for each in (one for one in reportings if one.pull_requests):
+        if news := news_of(tx, deployment, each.repository):
+            post_news(tx, deployment, event, news, each.to, now)
 
 
 def _change_of(tx: sa.Connection, deployment: Deployment) -> Origin | None:

@@ -39,6 +39,7 @@ from runner.store.catalog import Catalog
 from runner.store.database import Database
 from runner.store.deliveries import StoredDeliveries
 from runner.store.deliveries import states as delivery_states
+from runner.store.deliveries import webhooks as webhook_states
 from runner.store.ending import gives_back_traffic, last_successful, replaced_by, way_back
 from runner.store.event_rows import run_event
 from runner.store.hooks import Hooks
@@ -48,6 +49,8 @@ from runner.store.ledger import Ledger
 from runner.store.lifecycle_actions import LifecycleActions
 from runner.store.live import live_of
 from runner.store.outbox import Outbox, undelivered_to
+from runner.store.previews import StoredPreviews
+from runner.store.rollouts import StoredRollouts
 from runner.store.sealing import Seal
 from runner.store.stock import Stock, Stocked
 from runner.store.suspensions import Suspensions
@@ -77,6 +80,8 @@ class Store:
         self.lifecycle_actions = LifecycleActions(self._db)
         self.suspensions = Suspensions(self._db)
         self.deliveries = StoredDeliveries(self._db)
+        self.previews = StoredPreviews(self._db)
+        self.rollouts = StoredRollouts(self._db)
         self._pipeline = pipeline
         self._events: dict[str, tuple[str, ...]] = {}
 
@@ -455,6 +460,7 @@ class Store:
                 undelivered=tx.execute(sa.select(sa.func.count()).where(o.status != "Sent")).scalar_one(),
                 undelivered_to=tuple(undelivered_to(tx)),
                 deliveries=tuple(delivery_states(tx)),
+                webhooks=tuple(webhook_states(tx)),
             )
 
     def _events_of(self, tx: sa.Connection, deployment_id: str) -> tuple[str, ...]:

@@ -183,6 +183,7 @@ deployments = Table(
         "deployments_unfinished", "status", sqlite_where=text("status IN ('Created', 'Queued', 'InProgress', 'Ready')")
     ),
     Index("deployments_of_release", "release_id"),
+    Index("deployments_of_change", "change_id"),
 )
 
 targets = Table(
@@ -490,4 +491,26 @@ last_deliveries = Table(
     Column("heard_at", Time, comment="of the last one that asked for a look"),
     sqlite_with_rowid=False,
     comment="The last delivery for each repository",
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("repository", String(100), primary_key=True),
+    Column("problem", Text, nullable=False, server_default="", comment="of its secrets"),
+    sqlite_with_rowid=False,
+    comment="Webhooks that the process takes which listens, or did last",
+)
+
+previews = Table(
+    "previews",
+    metadata,
+    Column("repository", String(100), primary_key=True),
+    Column("number", Integer, primary_key=True, comment="of an open pull request"),
+    Column("head", String(64), nullable=False),
+    Column("base", Text, nullable=False, comment="branch and commit ID"),
+    Column("said", String(64), nullable=False, comment="hash of what was told, without these two"),
+    Column("told_at", Time, nullable=False),
+    sqlite_with_rowid=False,
+    comment="Which pull requests were told what merging them would deploy",
 )

@@ -28,6 +28,11 @@ class Calls:
         """Whether somebody waits for a look to begin."""
         return self._waiting is not None
 
+    @property
+    def is_called_for(self) -> bool:
+        """Whether somebody has called for the look that is under way."""
+        return self._looking is not None
+
     async def rest(self, seconds: float) -> None:
         """Wait so many seconds (up to a tick more), or until somebody calls."""
         if self._waiting is not None or seconds <= 0:

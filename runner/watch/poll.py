@@ -67,10 +67,11 @@ class Poller:
             raise UserError(f'no repository {name!r} is polled; does its configuration say `watch = "poll"`?')
         await self._polls[name].calls.look()
 
-    async def run(self, observe: Observe) -> None:
+    async def run(self, observe: Observe, called: Observe | None = None) -> None:
         """Poll until cancelled: few repositories at once, many one after the other within their interval; then each at its
-        interval, failing ones ever more rarely."""
-        asking = Asking(observe, asyncio.Semaphore(self._workers), self._patience)
+        interval, failing ones ever more rarely. *called*: takes instead what looks have seen that somebody called for.
+        """
+        asking = Asking(observe, called or observe, asyncio.Semaphore(self._workers), self._patience)
         try:
             async with asyncio.TaskGroup() as tasks:
                 for index, poll in enumerate(self._polls.values()):
@@ -85,7 +86,7 @@ class Poller:
 
         Returns how each went, in the order given: `last_error` is None when what it has now is recorded. Raises nothing.
         """
-        asking = Asking(observe, asyncio.Semaphore(self._workers), self._patience, within)
+        asking = Asking(observe, observe, asyncio.Semaphore(self._workers), self._patience, within)
         await asyncio.gather(*(poll.once(asking) for poll in self._polls.values()))
         return self.states()
 

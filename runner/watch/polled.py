@@ -27,14 +27,25 @@ Heard: TypeAlias = Callable[[str], dt.datetime | None]
 
 
 class Asking:
-    """What the looks of one poller share. *slots*: how many threads. *patience*: after which a slow one gives its slot
-    away. *within*: how long one look may take; None: as long as it likes.
+    """What the looks of one poller share. *called*: takes what looks have seen that somebody called for. *slots*: how many
+    threads. *patience*: after which a slow one gives its slot away. *within*: how long one look may take; None: as long as
+    it likes.
     """
 
     def __init__(
-        self, observe: Observe, slots: asyncio.Semaphore, patience: dt.timedelta, within: dt.timedelta | None = None
+        self,
+        observe: Observe,
+        called: Observe,
+        slots: asyncio.Semaphore,
+        patience: dt.timedelta,
+        within: dt.timedelta | None = None,
     ) -> None:
-        self.observe, self.slots, self.patience, self.within = observe, slots, patience, within
+        self.observe, self.called = observe, called
+        self.slots, self.patience, self.within = slots, patience, within
+
+    def taker(self, calls: Calls) -> Observe:
+        """Who takes what the look sees that is under way."""
+        return self.called if calls.is_called_for else self.observe
 
 
 class Polled:
@@ -81,9 +92,10 @@ class Polled:
         if answer is None:
             return False
         if answer.digest != self._seen:
+            take = asking.taker(self.calls)
 
             def record() -> None:
-                asking.observe(self.config.name, selected(answer.heads(), self.config))
+                take(self.config.name, selected(answer.heads(), self.config))
 
             async with asking.slots:
                 await in_thread(record)
@@ -95,7 +107,7 @@ class Polled:
         try:
             async with asking.slots:
                 self._begin()
-                look = asyncio.create_task(in_thread(partial(self._look, asking.observe)))
+                look = asyncio.create_task(in_thread(partial(self._look, asking.taker(self.calls))))
                 await asyncio.wait({look}, timeout=asking.patience.total_seconds())
             if not look.done():
                 await self._wait_longer(look, asking)

@@ -57,7 +57,7 @@ class FrontDoor:
         self._verifier = Verifier(store.keys, clock)
         self.agents = AgentPlatform(self._desk)
         self.deliveries = Follow(store.deliveries, clock)
-        self._hooks = Hooks(config.repositories)
+        self._hooks = Hooks(config.repositories, tell=store.deliveries.configured)
         self._intake = Intake(store.deliveries, self.deliveries.came, clock)
 
     def _known_as(self, host: str) -> set[str]:

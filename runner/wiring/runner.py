@@ -18,6 +18,7 @@ from runner.model.target import Host, HostKey
 from runner.plan.lifecycle import server_in_place
 from runner.wiring.drive import Drive
 from runner.wiring.places import config_file, now, state_folder
+from runner.wiring.previewing import LookThenPreview
 from runner.wiring.stopping import cancelled, told_to_stop
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from runner.model.explanation import Explanation
     from runner.model.manifest import GroupSettings
     from runner.notify.outbox import Outbox
+    from runner.previews import Previews
     from runner.service import Service
     from runner.sources.all import AllSources
     from runner.sources.git.http import SmartHttp
@@ -86,7 +88,7 @@ class Runner:
     def forges(self) -> "Forges":
         from runner.forges import Forges
 
-        return Forges(self.config, now)
+        return Forges(self.config, now, lambda news: self.store.rollouts.of(news))
 
     @cached_property
     def service(self) -> "Service":
@@ -96,11 +98,27 @@ class Runner:
             self.store, self.hosts, now, self.config.load_balancers, self.instances_of, self.config.instances
         )
 
+    def _allowed(self) -> dict[str, str]:
+        """What templates may see of the environment."""
+        return {name: os.environ[name] for name in self.config.template_environment if name in os.environ}
+
+    @cached_property
+    def previews(self) -> "Previews | None":
+        """None where no repository asks for them. To be made in the event loop."""
+        if not any(each.report and each.report.pull_requests for each in self.config.repositories):
+            return None
+        from runner.previews import Maker, Previews
+        from runner.service import Service
+
+        unasked = Service(self.store, self.hosts, now, self.config.load_balancers, of_instances=self.config.instances)
+        maker = Maker(unasked.forecast, self.store.state, self._allowed())
+        return Previews(self.config.repositories, self.sources.repository, self.forges, self.store.previews, maker, now)
+
     @cached_property
     def flow(self) -> "Flow":
         from runner.flow import Flow
 
-        allowed = {name: os.environ[name] for name in self.config.template_environment if name in os.environ}
+        allowed = self._allowed()
         balancers = frozenset(each.name for each in self.config.load_balancers)
         return Flow(self.store, self.sources, self.hosts, allowed, now, balancers)
 
@@ -255,6 +273,8 @@ class Runner:
             poller = Poller(watched, clock=now, tell=self.store.repository_went, quick=servers.of)
             states = await poller.poll_once(lambda name, heads: self.flow.observe(name, heads, "poll"))
         await self.flow.act_on_pending()
+        if self.previews:
+            await self.previews.once()
         return states
 
     async def check(self, host: Host, job: "Job") -> "Explanation":
@@ -278,7 +298,9 @@ class Runner:
         servers = SmartHttp(now, self._login)
         poller = Poller(polled, clock=now, tell=self.store.repository_went, quick=servers.of, heard=heard)
         if door:
-            yield door.deliveries.run(poller)
+            yield door.deliveries.run(LookThenPreview(poller, self.previews) if self.previews else poller)
+        if self.previews:
+            yield self.previews.run()
         if polled:
             yield self._polling(poller, servers)
         if local := [each for each in watched if each[0].watch == "files"]:
@@ -287,7 +309,10 @@ class Runner:
 
     async def _polling(self, poller: "Poller", servers: "SmartHttp") -> None:
         with closing(servers):
-            await poller.run(lambda name, heads: self.flow.observe(name, heads, "poll"))
+            await poller.run(
+                lambda name, heads: self.flow.observe(name, heads, "poll"),
+                called=lambda name, heads: self.flow.observe(name, heads, "webhook"),
+            )
 
     def _health(self) -> dict[str, Any]:
         state = self.store.state()
@@ -298,5 +323,6 @@ class Runner:
             "repositories_failing": failing,
             "undelivered_notifications": state.undelivered,
             "open_deliveries": sum(each.open for each in state.deliveries),
+            "webhook_problems": sum(bool(each.problem) for each in state.webhooks),
             "last_delivery_at": max((each.received_at.isoformat() for each in state.deliveries), default=None),
         }

@@ -53,6 +53,10 @@ def test_everything_is_read(tmp_path: Path) -> None:
         (SHOP + REPORT.replace("github", "bitbucket-data-center") + TOKEN, "[forges.bitbucket-data-center] api_url"),
         (SHOP.replace("acme/", "") + 'github = "a/b"\n' + REPORT.replace("github", "x") + TOKEN, "report.to"),
         (SHOP.replace("acme/", "") + REPORT.replace("github", "bitbucket") + TOKEN, "does not end with OWNER/NAME"),
+        (
+            SHOP + REPORT.replace("github", "bitbucket") + TOKEN + "pull_requests = true\n",
+            "pull_requests, which bitbucket is not told of yet",
+        ),
         (SHOP + REPORT + 'token = "ghp_secret"\n', "expected a reference to a secret"),
         (SHOP.replace("github.com", "[") + REPORT + TOKEN, "does not end with OWNER/NAME"),
         ('[forges.github]\napp_id = 12\n', "private_key"),
@@ -68,6 +72,7 @@ def test_what_cannot_work_is_said_before_anything_happens(tmp_path: Path, text: 
 def test_what_can_work_is_taken(tmp_path: Path) -> None:
     for text in (
         SHOP + REPORT + TOKEN,
+        SHOP + REPORT + TOKEN + "pull_requests = true\n",
         APP + SHOP + "github_app = true\n" + REPORT,
         SHOP.replace("https://github.com/", "git@github.com:") + REPORT + TOKEN,
         '[repositories.shop]\nurl = "/srv/shop"\ngithub = "acme/shop"\n' + REPORT + TOKEN,

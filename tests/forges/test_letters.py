@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from store_cases import PIPELINE, World, group, manifest
 
 from runner.model.manifest import Trigger
-from runner.model.report import Reporting
+from runner.model.report import Report, Reporting
 from runner.model.revision import GitHubRevision, Revision, S3Revision
 from runner.model.status import UndeliveredState
 from runner.ports import Message
@@ -60,6 +61,20 @@ def test_a_deployment_is_reported_from_its_beginning_to_its_end(tmp_path: Path) 
         ("deployment", "Succeeded", commit),
     ]
     assert {each.to for each in messages} == {"github:shop"}
+
+
+def test_data_center_is_told_of_deployments_with_numbers_that_grow(tmp_path: Path) -> None:
+    here = world(tmp_path, Reporting(repository="shop", forge="bitbucket-data-center"))
+    numbers = []
+    for digit in "12":
+        here.tick()
+        here.push(digit, PRODUCTION)
+        here.settle()
+        messages = [each.body for each in told(here) if each.body["kind"] == "deployment"]
+        assert [each["state"] for each in messages] == ["Running", "Succeeded"]
+        numbers.append([msgspec.convert(each, Report).number for each in messages])
+    (first, again), (later, _) = numbers
+    assert first == again < later < 2**53
 
 
 def test_a_rollback_is_reported_at_the_commit_that_it_goes_back_to(tmp_path: Path) -> None:

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 import pytest
-from forge_cases import config, message, new_app, now
+from forge_cases import COMMIT, OTHER, config, message, new_app, now
 from forge_stub import Exchange, Forge
 
-from runner.errors import WorldError
+from runner.errors import Mistake, WorldError
 from runner.forges import Forges
+from runner.forges.preview_text import MARKER
+from runner.forges.rollout_text import ROLLOUT_MARKER
+from runner.model.deployment import DeploymentStatus
+from runner.model.pull_request import Preview, RolloutNews, RolloutReport, RolloutRow
 
 PACKAGE = "@octokit/openapi@23.0.2"
 MEMBER = "package/generated/api.github.com.json"
@@ -111,6 +116,40 @@ def test_what_is_sent_and_answered_is_as_github_describes_it(
     Forges(config(forge, app=new_app(forge, tmp_path, "acme/shop")), now).send(message())
     description = Description(described)
     assert {each.status for each in forge.exchanges} == {200, 201, 422}
+    assert [each for exchange in forge.exchanges for each in description.mistakes(exchange)] == []
+
+
+def test_pull_requests_are_listed_and_told_as_github_describes_it(
+    forge: Forge, described: dict[str, Any], tmp_path: Path
+) -> None:
+    preview = Preview(
+        state="Refused",
+        text="manifests have 1 mistake: nothing would be deployed",
+        head=COMMIT,
+        base=OTHER,
+        base_branch="main",
+        mistakes=(Mistake("penstock.yaml", 4, "platform", "is missing"),),
+    )
+    talk = forge.github.conversations
+    talk.open("acme/shop", 7, COMMIT)
+    talk.open("acme/shop", 8, COMMIT, fork="stranger/shop")
+    for app in (None, new_app(forge, tmp_path, "acme/shop")):
+        talk.say(7, f"{MARKER} from somebody else")
+        forges = Forges(config(forge, app=app, pull_requests=True), now)
+        own, foreign = forges.open("shop")
+        assert (own.number, own.is_fork, foreign.number, foreign.is_fork) == (7, False, 8, True)
+        forges.tell(own, preview)
+        forges.tell(own, msgspec.structs.replace(preview, text="changed", notes=("a note",)))
+        forges.tell(own, msgspec.structs.replace(preview, text="changed", notes=("a note",)))
+    assert len(forge.asked("PATCH", "/comments/2")) == 1
+    row = RolloutRow(application="a", group="g", deployment_id="d-1", status=DeploymentStatus.SUCCEEDED, text="")
+    report = RolloutReport(repository="shop", commit_id=COMMIT, rows=(row,))
+    talk.merged[COMMIT] = [7]
+    news = msgspec.to_builtins(RolloutNews(repository="shop", commit_id=COMMIT, change_id=1))
+    telling = Forges(config(forge, pull_requests=True), now, lambda _news: report)
+    telling.send(msgspec.structs.replace(message(), body=news))
+    assert talk.of(7)[-1].startswith(ROLLOUT_MARKER)
+    description = Description(described)
     assert [each for exchange in forge.exchanges for each in description.mistakes(exchange)] == []
 
 

@@ -68,6 +68,23 @@ def test_github_is_told_of_the_deployment_too() -> None:
     ]
 
 
+def test_data_center_is_told_of_the_deployment_too_and_cloud_is_not() -> None:
+    centre = Reporting(repository="shop", forge="bitbucket-data-center")
+    made = reports(deployment(), "DeploymentStart", Origin("shop", COMMIT), centre)
+    assert [each.kind for each in made] == ["status", "deployment"]
+    assert [each.kind for each in reports(deployment(), "DeploymentStart", Origin("blog", COMMIT), BLOG)] == ["status"]
+
+
+def test_the_number_of_a_deployment_stays_and_that_of_a_later_one_is_larger() -> None:
+    def number(event: TriggerEvent, **changes: Any) -> int:
+        return reports(deployment(**changes), event, Origin("shop", COMMIT), SHOP)[1].number
+
+    first = number("DeploymentStart")
+    assert first == number("DeploymentSuccess", started_at=dt.datetime(2030, 1, 2, tzinfo=dt.UTC))
+    later = dt.datetime(2030, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=1)
+    assert first < number("DeploymentStart", created_at=later) < 2**53
+
+
 @pytest.mark.parametrize(
     ("event", "said"),
     [

@@ -149,3 +149,18 @@ async def test_callers_are_not_left_waiting_when_polling_ends() -> None:
 async def test_an_unknown_name_is_the_callers_mistake() -> None:
     with pytest.raises(UserError, match="shoe"):
         await Shop().poller().look_now("shoe")
+
+
+async def test_what_a_called_look_has_seen_is_told_apart_from_polls() -> None:
+    shop, by_call = Shop(), list[str]()
+    poller = shop.poller()
+    task = asyncio.create_task(poller.run(shop.observe, lambda name, heads: by_call.append(heads[MAIN])))
+    try:
+        await until(lambda: shop.seen == ["a" * 40])
+        shop.head = "b" * 40
+        async with asyncio.timeout(20):
+            await poller.look_now("shop")
+        assert (shop.seen, by_call) == (["a" * 40], ["b" * 40])
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

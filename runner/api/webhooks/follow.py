@@ -8,9 +8,10 @@ as a forge may tell of a push before all of its machines show it.
 import asyncio
 import datetime as dt
 import random as chance
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import TypeAlias
 
 from runner.errors import RunnerError, UserError
 from runner.log import get_logger
@@ -21,6 +22,10 @@ from runner.threads import in_thread
 
 APART = 0.5  # seconds between the beginnings of two looks at one repository, however many deliveries come
 LATE = 5.0  # seconds from a look to the one after it
+
+Rest: TypeAlias = Callable[[float], Awaitable[None]]
+"""Waits so many seconds."""
+
 FIRST_RETRY, LONGEST_WAIT = dt.timedelta(seconds=1), dt.timedelta(minutes=5)
 
 
@@ -35,8 +40,10 @@ class Follow:
         random: Random = chance.random,
         apart: float = APART,
         late: float = LATE,
+        rest: Rest = asyncio.sleep,
     ) -> None:
-        self._store, self._clock, self._random, self._apart, self._late = store, clock, random, apart, late
+        self._store, self._clock, self._random, self._rest = store, clock, random, rest
+        self._apart, self._late = apart, late
         self._wanted: dict[str, int] = {}  # repository to the number of its newest open delivery
         self._heard: dict[str, dt.datetime] = {}
         self._looks: Looks | None = None
@@ -91,7 +98,7 @@ class Follow:
                     failures += 1
                     self._told(name, error, failures)
                     wait = self._pause(failures)
-                await asyncio.sleep(max(0.0, wait))
+                await self._rest(max(0.0, wait))
         finally:
             del self._tasks[name]
 

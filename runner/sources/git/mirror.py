@@ -5,6 +5,7 @@ libgit2 objects of its own.
 """
 
 import contextlib
+import gc
 import os
 import shutil
 import threading
@@ -69,6 +70,7 @@ class Mirror:
                 self.path.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
         self.forget()
+        gc.collect()  # handles that nobody has: libgit2 would take the packs that they hold for new ones of the same name
         self._make_if_missing()
 
     def drop_superseded(self, commit_id: str) -> None:

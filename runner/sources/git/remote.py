@@ -62,9 +62,12 @@ class Remote:
         wanted = ((name, own) for name, own in listed if name.startswith(("refs/heads/", "refs/tags/")))
         return [(name, peeled.get(name, own)) for name, own in wanted if not name.endswith("^{}")]
 
-    def fetch(self, remote: pygit2.Remote, refspecs: list[str]) -> None:
-        """Bring *refspecs*. Lets pygit2's errors through: the caller knows what it tried, and asks `error`."""
-        remote.fetch(refspecs, callbacks=self._callbacks(), proxy=True)
+    def fetch(self, remote: pygit2.Remote, refspecs: list[str], *, depth: int = 0) -> None:
+        """Bring *refspecs*. *depth*: how many commits of each history; 0: all of them.
+
+        Lets pygit2's errors through: the caller knows what it tried, and asks `error`.
+        """
+        remote.fetch(refspecs, callbacks=self._callbacks(), proxy=True, depth=depth)
 
     def error(self, error: Exception) -> RunnerError:
         """What libgit2 said, for a person."""

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,8 @@ from runner.config import RepositoryConfig
 from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError, WorldError
 from runner.model.revision import Commit, check_commit_id
 from runner.sources.git import trees
-from runner.sources.git.export import Sink, write_tar
+from runner.sources.git.export import Sink, absent, write_tar
+from runner.sources.git.merging import merge
 from runner.sources.git.mirror import KEPT, Mirror, looks_like_damage
 from runner.sources.git.remote import Remote
 from runner.sources.git.tokens import Login
@@ -21,17 +23,26 @@ from runner.sources.signatures import commit as commits
 T = TypeVar("T")
 
 LONGEST_MANIFEST = 1024 * 1024  # bytes
+MOST_ABSENT = 20  # messages
 _MANIFEST = re.compile(r"(?:.*/)?penstock\.yaml|\.penstock/[^/]+\.yaml", re.DOTALL)
+_NOT_THERE = re.compile("not our ref|unadvertised object|unexpected packet type")
+"""What libgit2 says when a server does not give a commit. The last is its word for any refusal where it asks for a depth."""
 _DAMAGE = (pygit2.GitError, KeyError)
 
 
 class GitRepository:
-    """The port `Repository` on a bare mirror at *mirror*. *login*: where a token is to be had for it."""
+    """The port `Repository` on a bare mirror at *mirror*. *login*: where a token is to be had for it.
 
-    def __init__(self, config: RepositoryConfig, mirror: Path, login: Login | None = None) -> None:
+    *shallow*: commits are fetched without their history, which nobody asks for, from a server that gives them by their ID.
+    """
+
+    def __init__(
+        self, config: RepositoryConfig, mirror: Path, login: Login | None = None, *, shallow: bool = False
+    ) -> None:
         self._config = config
         self._mirror = Mirror(mirror)
         self._remote = Remote(config, login)
+        self._shallow = shallow
 
     @property
     def name(self) -> str:
@@ -89,17 +100,39 @@ class GitRepository:
             return False
         return self._read(after, lambda repository, _: before == after or repository.descendant_of(after, before))
 
+    def merged(self, base: str, head: str) -> str | None:
+        """What merging *head* into *base* would be, as a commit of the mirror that no ref names. None: they conflict."""
+        for each in (base, head):
+            self._commit(each)
+        if self.is_ancestor(base, head):
+            return head
+        try:
+            with self._mirror.writing():
+                return merge(self._mirror.open(), base, head)
+        except _DAMAGE as error:
+            self._start_over_if_damaged()
+            raise self._damaged(error) from error
+
     def tree_key(self, commit_id: str, root: str) -> str:
         """What `export` depends on, and nothing else: the same key, the same bytes."""
         return self._read(
             commit_id, lambda repository, commit: f"{_rooted(repository, commit, root).id}@{commit.commit_time}"
         )
 
+    def absent(self, commit_id: str, root: str) -> tuple[str, ...]:
+        """What `export` would refuse: submodules and files in Git LFS, as messages, the first `MOST_ABSENT` of them."""
+        return self._read(
+            commit_id,
+            lambda repository, commit: tuple(
+                islice(absent(repository, _rooted(repository, commit, root), root), MOST_ABSENT)
+            ),
+        )
+
     def export(self, commit_id: str, root: str, out: Sink) -> None:
         """Write the commit's tree from *root* down to *out*, as a tar. Raises `InvalidRevision` naming what cannot go."""
         try:
             repository, commit = self._mirror.open(), self._commit(commit_id)
-            write_tar(repository, _rooted(repository, commit, root), commit.commit_time, out)
+            write_tar(repository, _rooted(repository, commit, root), commit.commit_time, out, root)
         except _DAMAGE as error:
             self._start_over_if_damaged()
             raise self._damaged(error) from error
@@ -152,11 +185,13 @@ class GitRepository:
     def _bring_or_start_over(self, commit_id: str) -> None:
         try:
             self._bring(commit_id)
+            return
         except _DAMAGE as error:
             if not looks_like_damage(error) or self._mirror.is_sound():
                 raise self._remote.error(error) from error
-            self._mirror.discard()
-            self._bring_from_scratch(commit_id)
+        # the error is gone, and the handles that it held: libgit2 would take an old pack for a new one of the same name
+        self._mirror.discard()
+        self._bring_from_scratch(commit_id)
 
     def _bring_from_scratch(self, commit_id: str) -> None:
         try:
@@ -168,6 +203,9 @@ class GitRepository:
         """Raises `WorldError` while it connects, and what pygit2 raises from then on."""
         repository = self._mirror.open()
         remote = self._remote.connect(repository)
+        if self._shallow:
+            self._bring_alone(remote, commit_id)
+            return
         heads = self._remote.heads(remote)
         named = [f"+{ref}:{KEPT}{commit_id}" for ref, at in heads if at == commit_id][:1]
         try:
@@ -180,6 +218,15 @@ class GitRepository:
             self._remote.fetch(self._remote.connect(repository), [f"+{ref}:{KEPT}{at}" for ref, at in heads])
         if self._holds(commit_id):
             self._mirror.drop_superseded(commit_id)  # walks its history: finds out when part of that was lost
+            self._mirror.compact()
+
+    def _bring_alone(self, remote: pygit2.Remote, commit_id: str) -> None:
+        try:
+            self._remote.fetch(remote, [f"+{commit_id}:{KEPT}{commit_id}"], depth=1)
+        except pygit2.GitError as error:
+            if not _NOT_THERE.search(str(error)):
+                raise
+        if self._holds(commit_id):
             self._mirror.compact()
 
 

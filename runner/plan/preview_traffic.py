@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
-from runner.cli.words import listed
 from runner.model.aws import AwsPlace
 from runner.model.duration import format_duration
 from runner.model.functions import LambdaSpec
@@ -13,7 +12,8 @@ from runner.model.program import Act, Step, TargetSpec, Wait
 from runner.model.revision import Revision
 from runner.model.status import GroupState
 from runner.model.value import Value
-from runner.service import TrafficForecast
+from runner.plan.forecast import TrafficForecast
+from runner.plan.words import listed
 
 LONGEST_HOOK = dt.timedelta(hours=1)  # user guide, "AppSpec 'hooks' section": without an answer it fails then
 LONGEST_INSTALL = dt.timedelta(hours=1)  # until the replacement's tasks run steadily

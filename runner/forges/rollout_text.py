@@ -1,0 +1,43 @@
+"""How the deployments of a commit go, as the text of a comment."""
+
+from runner.forges.markdown import code, fitting, table
+from runner.model.deployment import DeploymentStatus
+from runner.model.pull_request import RolloutReport, RolloutRow
+from runner.plan.words import count
+
+ROLLOUT_MARKER = "<!-- penstock:rollout -->"
+_HEADS = ("Application", "Group", "Deployment", "Status", "")
+_WORDS = {
+    DeploymentStatus.CREATED: "waits",
+    DeploymentStatus.QUEUED: "begins",
+    DeploymentStatus.IN_PROGRESS: "in progress",
+}
+
+
+def rollout_comment(report: RolloutReport, board: str | None) -> str:
+    """*board*: where a deployment's page is, below `deployments/`; None: nowhere."""
+    more = (
+        [f"*{count(report.more, 'deployment')} more {'is' if report.more == 1 else 'are'} not shown.*"]
+        if report.more
+        else []
+    )
+    rows = table(_HEADS, [_row(each, board) for each in report.rows])
+    first = f"{ROLLOUT_MARKER}\n### {_title(report)}\n\n{rows}"
+    return fitting(first, more, f"<sub>Penstock, of {report.commit_id[:10]}.</sub>")
+
+
+def _title(report: RolloutReport) -> str:
+    """Of what has ended badly first, then of what is not over."""
+    states = [each.status for each in report.rows]
+    bad = sum(each in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED) for each in states)
+    going = sum(not each.is_terminal for each in states)
+    if bad:
+        return f"{bad} of {count(len(states), 'deployment')} failed or stopped"
+    return f"Deploying: {len(states) - going} of {count(len(states), 'deployment')} done" if going else "Deployed"
+
+
+def _row(each: RolloutRow, board: str | None) -> tuple[str, ...]:
+    name = code(each.deployment_id)
+    linked = f"[{name}]({board.rstrip('/')}/deployments/{each.deployment_id})" if board else name
+    status = _WORDS.get(each.status, str(each.status.value).lower())
+    return code(each.application), code(each.group), linked, status, code(each.text)

@@ -1,0 +1,54 @@
+"""Pull requests: where they are asked for and told of, what was told, and their merge before it happens."""
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from runner.model.pull_request import Preview, PullRequest
+from runner.ports import Repository
+
+
+class PullRequests(Protocol):
+    """A forge. Methods block, ten seconds at most. They raise `WorldError` (`Throttled` where the forge wants a pause)."""
+
+    def open(self, repository: str) -> Sequence[PullRequest]:
+        """Those that are open, as many as one page has, the last ones that were touched first."""
+        ...
+
+    def tell(self, pull_request: PullRequest, preview: Preview) -> None:
+        """Show *preview* at the pull request. Idempotent: what was shown before, by whatever process, is replaced."""
+        ...
+
+
+class MergeableRepository(Repository, Protocol):
+    """A repository that knows what a merge would be."""
+
+    def merged(self, base: str, head: str) -> str | None:
+        """The ID of a commit, in the mirror alone, with the tree that merging *head* into *base* makes; None: conflicts.
+
+        Author, message and time are those of *head*; asked again, the ID is the same. Both must have been fetched.
+        Raises `RevisionDoesNotExist`, `WorldError`.
+        """
+        ...
+
+
+class Told(NamedTuple):
+    """What a pull request was told last. *head*: commit ID; *base*: branch and commit ID; *said*: a hash of all else."""
+
+    head: str
+    base: str
+    said: str
+
+
+class PreviewStore(Protocol):
+    """What was told of which pull request. Every method is one transaction."""
+
+    def told(self, repository: str) -> Mapping[int, Told]:
+        """By the number of the pull request."""
+        ...
+
+    def tell(self, repository: str, number: int, told: Told, now: dt.datetime) -> None: ...
+
+    def keep(self, repository: str, numbers: Collection[int]) -> None:
+        """Forget all but these."""
+        ...
