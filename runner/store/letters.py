@@ -12,6 +12,7 @@ from runner.model.report import Reporting
 from runner.model.target import Target
 from runner.plan.messages import deployment_message, instance_message, triggers_for
 from runner.plan.reports import Origin, is_reported, origin_of, reporting_of, reports
+from runner.store import outbox
 from runner.store import tables as t
 from runner.store.rollouts import news_of, post_news
 
@@ -20,7 +21,7 @@ def post_about_deployment(tx: sa.Connection, deployment: Deployment, event: Trig
     """One message for every destination whose trigger names *event*, and the reports to the forge of its repository."""
     for to in triggers_for(deployment.settings, event):
         subject, body = deployment_message(deployment, event, to, now)
-        _post(tx, deployment, to, event, subject, body, now)
+        outbox.put(tx, deployment.id, to, event, subject, body, now)
     _report(tx, deployment, event, now)
 
 
@@ -30,7 +31,7 @@ def post_about_targets(
     for to in triggers_for(deployment.settings, event):
         for target in targets:
             subject, body = instance_message(deployment, target, event, to, now)
-            _post(tx, deployment, to, event, subject, body, now)
+            outbox.put(tx, deployment.id, to, event, subject, body, now)
 
 
 def _report(tx: sa.Connection, deployment: Deployment, event: TriggerEvent, now: dt.datetime) -> None:
@@ -44,7 +45,7 @@ def _report(tx: sa.Connection, deployment: Deployment, event: TriggerEvent, now:
     if origin is None or where is None:
         return
     for report in reports(deployment, event, origin, where):
-        _post(tx, deployment, where.to, event, report.text, msgspec.to_builtins(report), now)
+        outbox.put(tx, deployment.id, where.to, event, report.text, msgspec.to_builtins(report), now)
 
 
 def _tell_pull_requests(
@@ -65,25 +66,3 @@ def _change_of(tx: sa.Connection, deployment: Deployment) -> Origin | None:
     c = t.changes.c
     row = tx.execute(sa.select(c.repository, c.commit_id).where(c.id == deployment.change_id)).first()
     return Origin(row.repository, row.commit_id) if row else None
-
-
-def _post(
-    tx: sa.Connection,
-    deployment: Deployment,
-    to: str,
-    event: TriggerEvent,
-    subject: str,
-    body: dict[str, str | None],
-    now: dt.datetime,
-) -> None:
-    tx.execute(
-        t.outbox.insert().values(
-            deployment_id=deployment.id,
-            to=to,
-            event=event,
-            subject=subject,
-            body=body,
-            created_at=now,
-            next_attempt_at=now,
-        )
-    )

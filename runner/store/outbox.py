@@ -4,6 +4,7 @@ import datetime as dt
 
 import sqlalchemy as sa
 
+from runner.model.manifest import TriggerEvent
 from runner.model.status import UndeliveredState
 from runner.ports import Message
 from runner.store import tables as t
@@ -41,6 +42,29 @@ class Outbox:
             values["status"] = "Failed"
         with self._db.write() as tx:
             tx.execute(t.outbox.update().where(o.id == message_id).values(values))
+
+
+def put(
+    tx: sa.Connection,
+    deployment_id: str,
+    to: str,
+    event: TriggerEvent,
+    subject: str,
+    body: dict[str, str | None],
+    now: dt.datetime,
+) -> None:
+    """Into the outbox, with the transaction of what it tells."""
+    tx.execute(
+        t.outbox.insert().values(
+            deployment_id=deployment_id,
+            to=to,
+            event=event,
+            subject=subject,
+            body=body,
+            created_at=now,
+            next_attempt_at=now,
+        )
+    )
 
 
 def undelivered_to(tx: sa.Connection) -> list[UndeliveredState]:

@@ -6,15 +6,14 @@ import msgspec
 import sqlalchemy as sa
 
 from runner.model.deployment import Deployment
+from runner.model.manifest import TriggerEvent
 from runner.model.pull_request import RolloutNews, RolloutReport
 from runner.plan.rollout_rows import MOST_ROWS, rollout_report
-from runner.store import reading
+from runner.store import outbox, reading
 from runner.store import tables as t
 from runner.store.database import Database
 
-_WAITING = (
-    2  # messages about one change: one that is perhaps on its way by now, and one that will say what is new since
-)
+_WAITING = 2  # messages about one change: one that is perhaps on its way, and one that will say what is new since
 
 
 class StoredRollouts:
@@ -50,7 +49,7 @@ def news_of(tx: sa.Connection, deployment: Deployment, repository: str) -> Rollo
 
 
 def post_news(
-    tx: sa.Connection, deployment: Deployment, event: str, news: RolloutNews, to: str, now: dt.datetime
+    tx: sa.Connection, deployment: Deployment, event: TriggerEvent, news: RolloutNews, to: str, now: dt.datetime
 ) -> None:
     """Have it told. What is told is read when it is sent, so that what waits already is enough for much that happens."""
     o, subject = t.outbox.c, f"rollout of change {news.change_id}"
@@ -60,14 +59,4 @@ def post_news(
     )
     if tx.execute(waiting).scalar_one() >= _WAITING:
         return
-    tx.execute(
-        t.outbox.insert().values(
-            deployment_id=deployment.id,
-            to=to,
-            event=event,
-            subject=subject,
-            body=msgspec.to_builtins(news),
-            created_at=now,
-            next_attempt_at=now,
-        )
-    )
+    outbox.put(tx, deployment.id, to, event, subject, msgspec.to_builtins(news), now)
