@@ -41,7 +41,7 @@ FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Penstock" \
       org.opencontainers.image.description="Commits become staged rollouts, the AWS CodeDeploy way" \
       org.opencontainers.image.licenses="Apache-2.0"
-# Packages of Debian that a user needs beside Penstock: "openssh-client gpg" for signed commits (docs/signed-commits.md).
+# Packages of Debian that a user needs beside Penstock: "openssh-client gpg openssl" for signed commits (docs/signed-commits.md).
 ARG DEBIAN_PACKAGES=""
 # hadolint ignore=DL3008,SC2086
 RUN [ -z "$DEBIAN_PACKAGES" ] || { \

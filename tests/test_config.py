@@ -580,7 +580,8 @@ def test_signatures_need_a_branch_and_paths_inside_the_repository(write):
         "1 repositories.a: has signatures, but no branch without a wildcard; name one in signatures.branch"
     ]
     for path in ("/etc/signers", "../signers", "a/../../b", "./signers"):
-        [message] = messages(write(f'{table}branch = "main"\nallowed_signers = "{path}"\n'))
-        assert "expected a path in the repository" in message
+        for name in ("allowed_signers", "allowed_certificates", "revoked_certificates"):
+            [message] = messages(write(f'{table}branch = "main"\n{name} = "{path}"\n'))
+            assert "expected a path in the repository" in message
     [message] = messages(write(f'{table}branch = "release/*"\n'))
     assert "expected the name of a branch, without wildcards" in message

@@ -8,7 +8,7 @@ import pytest
 
 _ROOT = Path(__file__).parents[1]
 _STEP = re.compile(r"^RUN (\[ -z \"\$DEBIAN_PACKAGES\" \].*?[^\\])$", re.MULTILINE | re.DOTALL)
-FOR_SIGNATURES = "openssh-client gpg"
+FOR_SIGNATURES = "openssh-client gpg openssl"
 
 
 class Step:
@@ -46,7 +46,7 @@ def test_what_is_named_is_installed_and_nothing_that_it_only_recommends(step: St
     assert step.run(FOR_SIGNATURES) == 0
     update, install, clean = step.lines()
     assert update == "apt-get 2 update -q"
-    assert install == "apt-get 6 install -q --yes --no-install-recommends openssh-client gpg"
+    assert install == f"apt-get 7 install -q --yes --no-install-recommends {FOR_SIGNATURES}"
     assert clean.startswith("rm ")
     assert "/var/log/dpkg.log" in clean
 

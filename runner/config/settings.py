@@ -52,6 +52,8 @@ class SignaturesConfig(Value, frozen=True, kw_only=True):
     allowed_signers: str = ".penstock/allowed_signers"  # OpenSSH's
     revoked_keys: str = ".penstock/revoked_keys"  # OpenSSH's
     allowed_keys: str = ".penstock/allowed_keys.asc"  # OpenPGP's
+    allowed_certificates: str = ".penstock/allowed_certificates.pem"  # X.509's
+    revoked_certificates: str = ".penstock/revoked_certificates.pem"  # and revocation lists
 
 
 class RepositoryConfig(Value, frozen=True, kw_only=True):

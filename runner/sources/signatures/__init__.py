@@ -1,4 +1,4 @@
-"""Who signed a commit, and whether that is allowed: judged by `ssh-keygen` and `gpg`, by lists on the protected branch."""
+"""Who signed a commit, and whether that is allowed: judged by others' tools, by lists on the protected branch."""
 
 from runner.sources.signatures.commit import SignedCommit, parse
 from runner.sources.signatures.judge import Signatures

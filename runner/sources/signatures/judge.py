@@ -8,16 +8,14 @@ from pathlib import Path
 from runner.config import SignaturesConfig
 from runner.errors import InvalidRevision, WorldError
 from runner.log import get_logger
-from runner.sources.signatures import openpgp, openssh
+from runner.sources.signatures import openpgp, openssh, x509
 from runner.sources.signatures.commit import SignedCommit
 from runner.sources.signatures.policy import Policy, SignedRepository
 from runner.sources.signatures.trusted import Trusted
 from runner.sources.signatures.verdict import Bad, Good
 
-LONGEST_SIGNATURE = 64 * 1024  # bytes; one has a few hundred
+LONGEST_SIGNATURE = 64 * 1024  # bytes; one has a few hundred, an X.509 one a few thousand
 LONGEST_COMMIT = 4 * 1024 * 1024  # bytes, without it
-
-_X509 = b"-----BEGIN SIGNED MESSAGE-----"
 
 
 class Signatures:
@@ -40,8 +38,8 @@ class Signatures:
         if policy.is_empty:
             raise InvalidRevision(
                 f"commit {commit_id[:10]} of {repository.name} is refused: it must be signed, and branch "
-                f"{self._config.branch} has no list of signers that counts. Push {self._config.allowed_signers} or "
-                f"{self._config.allowed_keys} there"
+                f"{self._config.branch} has no list of signers that counts. Push {self._config.allowed_signers}, "
+                f"{self._config.allowed_keys} or {self._config.allowed_certificates} there"
             )
         verdict = verify(repository.signed(commit_id), policy)
         if isinstance(verdict, Bad):
@@ -92,9 +90,9 @@ def _verify(commit: SignedCommit, signature: bytes, policy: Policy, folder: Path
         return openssh.verify(commit, signature, policy.signers, policy.revoked, folder)
     if signature.startswith(openpgp.BEGIN):
         return openpgp.verify(commit, signature, policy.keys, folder)
-    if signature.startswith(_X509):
-        return Bad("it has an X.509 signature, which is not supported yet", "Sign it with an SSH or OpenPGP key.")
-    return Bad("it has a signature of an unknown kind", "Sign it with an SSH or OpenPGP key.")
+    if signature.startswith(x509.BEGIN):
+        return x509.verify(commit, signature, policy, folder)
+    return Bad("it has a signature of an unknown kind", "Sign it with an SSH or OpenPGP key, or a certificate.")
 
 
 def _is_good(repository: SignedRepository, commit_id: str, policy: Policy) -> bool:

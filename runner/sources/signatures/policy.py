@@ -32,16 +32,22 @@ class SignedRepository(Protocol):
 
 
 class Policy(NamedTuple):
-    """The lists as they are in a commit, None where there is none. *demanded*: a signature is needed at all."""
+    """The lists as they are in a commit, None where there is none. *demanded*: a signature is needed at all.
+
+    *revoked_at_head*: the revoked certificates as the protected branch has them now, for the revocation lists in them.
+    """
 
     signers: bytes | None
     keys: bytes | None
     revoked: bytes | None
     demanded: bool
+    certificates: bytes | None = None
+    revoked_certificates: bytes | None = None
+    revoked_at_head: bytes | None = None
 
     @property
     def is_empty(self) -> bool:
-        return self.signers is None and self.keys is None
+        return self.signers is None and self.keys is None and self.certificates is None
 
 
 def policy_at(repository: SignedRepository, commit_id: str, config: SignaturesConfig) -> Policy:
@@ -60,8 +66,16 @@ def policy_at(repository: SignedRepository, commit_id: str, config: SignaturesCo
         signers=of(config.allowed_signers),
         keys=of(config.allowed_keys),
         revoked=of(config.revoked_keys),
+        certificates=of(config.allowed_certificates),
+        revoked_certificates=of(config.revoked_certificates),
         demanded=config.required or any(map(_demands, repository.manifests(commit_id).values())),
     )
+
+
+def revoked_at(repository: SignedRepository, commit_id: str, config: SignaturesConfig) -> bytes | None:
+    """The file of revoked certificates; None also where it is too long."""
+    found = repository.read(commit_id, config.revoked_certificates)
+    return found if found is not None and len(found) <= LONGEST_LIST else None
 
 
 def _demands(manifest: str) -> bool:

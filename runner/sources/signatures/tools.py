@@ -1,4 +1,4 @@
-"""Runs `ssh-keygen` and `gpg`: bounded in time, with nothing of this process's environment but where programs are."""
+"""Runs `ssh-keygen`, `gpg` and `openssl`: bounded in time, with nothing of this process's environment but where they are."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from runner.errors import WorldError
 
 LONGEST = 20.0  # seconds; a verification takes hundredths of one
 
-_PACKAGES = {"ssh-keygen": "openssh-client", "gpg": "gnupg"}
+_PACKAGES = {"ssh-keygen": "openssh-client"}  # others are named as their package
 
 
 class Said(NamedTuple):

@@ -13,7 +13,7 @@ from pathlib import Path
 from runner.config import SignaturesConfig
 from runner.errors import InvalidRevision, RevisionDoesNotExist, WorldError
 from runner.sources.locks import exclusive
-from runner.sources.signatures.policy import Policy, SignedRepository, policy_at
+from runner.sources.signatures.policy import Policy, SignedRepository, policy_at, revoked_at
 
 _FARTHEST = 10_000  # commits of the branch, back from its head
 
@@ -32,9 +32,14 @@ class Trusted:
         with exclusive(self._file.with_name("lock")):
             head = self._head(repository)
             start = self._kept(repository) or self._first(repository, head, judged)
-            trusted, policy = self._advanced(repository, start, head, judged, allowed)
+            newest = revoked_at(repository, head, self._config)
+
+            def allowed_now(commit_id: str, by: Policy) -> bool:
+                return allowed(commit_id, by._replace(revoked_at_head=newest))
+
+            trusted, policy = self._advanced(repository, start, head, judged, allowed_now)
             self._keep(trusted)
-            return policy
+            return policy._replace(revoked_at_head=newest)
 
     def _head(self, repository: SignedRepository) -> str:
         head = repository.heads().get(f"refs/heads/{self._config.branch}")
@@ -67,7 +72,12 @@ class Trusted:
         for each in reversed(list(_between(repository, start, head))):
             if each == judged:
                 continue
-            there = policy_at(repository, each, self._config)
+            try:
+                there = policy_at(repository, each, self._config)
+            except InvalidRevision:
+                if allowed(each, policy):
+                    raise
+                continue  # too long, and by somebody whose lists do not count
             if there == policy or allowed(each, policy):
                 trusted, policy = each, there
         return trusted, policy

@@ -177,7 +177,7 @@ def twice_signed(scene: Scene) -> Case:
 def x509(scene: Scene) -> Case:
     text = b"-----BEGIN SIGNED MESSAGE-----\nMIIB\n-----END SIGNED MESSAGE-----"
     made = with_signature(raw(scene.repository, commit(scene.repository)), text)
-    return Case(write(scene.repository, made), "not supported yet", signers=scene.allowed())
+    return Case(write(scene.repository, made), "there is no list of certificates", signers=scene.allowed())
 
 
 def unknown_kind(scene: Scene) -> Case:

@@ -1,9 +1,12 @@
 """Where the lists of signers come from: the protected branch, and never the commit that is judged."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from certificate_signers import Certified, by_openssl, certified, revocation_list
 from commit_signers import Signers, commit_signed, signers
 from local_git import commit, git, new_repository
 
@@ -148,7 +151,9 @@ def test_the_first_commit_of_all_cannot_bring_its_own_list(people: Signers, tmp_
 def test_without_any_list_everything_is_refused(people: Signers, tmp_path: Path) -> None:
     world = World(people, tmp_path)
     world.push("ada", "1")
-    assert f"Push {LIST} or .penstock/allowed_keys.asc there" in world.refused(world.push("ada", "2"))
+    assert f"Push {LIST}, .penstock/allowed_keys.asc or .penstock/allowed_certificates.pem there" in world.refused(
+        world.push("ada", "2")
+    )
 
 
 def test_a_protected_branch_that_is_missing_is_told(world: World) -> None:
@@ -255,6 +260,101 @@ def test_openpgp_keys_of_the_protected_branch_count_beside_ssh_keys(world: World
         world.refused(commit_signed(world.remote, world.people.by_gpg(eva)))
     )
     assert world.judge(world.push("ada", "1"))
+
+
+class House:
+    """An authority on the list of *world*, with Ada below it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.root = certified("House", authority=True)
+        self.ada, self.eve = (certified(name, self.root, address=f"{name}@example.com") for name in ("ada", "eve"))
+        self.write("allowed_certificates", f"signers: ada@example.com\n{self.root.pem}")
+
+    def write(self, name: str, text: str) -> None:
+        (self.world.remote / ".penstock" / f"{name}.pem").write_text(text)
+
+    def push(self, who: Certified) -> str:
+        git(self.world.remote, "add", "--all")
+        return commit_signed(self.world.remote, by_openssl(self.world.folder, who))
+
+
+@pytest.fixture
+def house(world: World) -> House:
+    made = House(world)
+    world.push("ada")
+    return made
+
+
+def test_certificates_of_the_protected_branch_count_beside_ssh_keys(world: World, house: House) -> None:
+    assert world.judge(house.push(house.ada))
+    assert "does not admit 'eve@example.com'" in world.refused(house.push(house.eve))
+    assert f"(key certificate {house.eve.fingerprint})" in world.refused(house.push(house.eve))
+    assert world.judge(world.push("ada", "1"))
+
+
+def test_a_list_of_certificates_alone_is_enough(world: World, house: House) -> None:
+    (world.remote / LIST).unlink()
+    world.push("ada")
+    assert world.judge(house.push(house.ada))
+    assert "no list of SSH signers" in world.refused(world.push("ada", "1"))
+
+
+def test_nobody_admits_his_own_authority(world: World, house: House) -> None:
+    world.judge(world.push("ada", "1"))
+    other = certified("Other", authority=True)
+    eve = certified("eve", other, address="ada@example.com")
+    house.write("allowed_certificates", f"signers: *@*\n{other.pem}")
+    house.push(eve)
+    assert "neither on the list of certificates" in world.refused(house.push(eve))
+    assert world.judge(house.push(house.ada))
+
+
+def test_a_fresh_revocation_list_counts_whoever_commits_it(world: World, house: House) -> None:
+    """Else nobody could sign the commit that renews a list which has run out."""
+    house.write("revoked_certificates", revocation_list(house.root, from_days=-9, to_days=-1))
+    world.push("ada")
+    assert "out of date" in world.refused(house.push(house.ada))
+    house.write("revoked_certificates", revocation_list(house.root))
+    assert world.judge(house.push(house.ada))
+    house.write("revoked_certificates", revocation_list(house.root, house.ada, from_days=-0.5))
+    world.push(None)
+    assert "is revoked" in world.refused(house.push(house.ada))
+
+
+def test_whoever_can_push_takes_no_revocation_back_and_shuts_nobody_out(world: World, house: House) -> None:
+    house.write("allowed_certificates", f"signers: *@example.com\n{house.root.pem}")
+    house.write("revoked_certificates", revocation_list(house.root, house.eve))
+    world.push("ada")
+    by_ada = house.push(house.ada)
+    world.judge(by_ada)
+    begin = "-----BEGIN X509 CRL-----\n"
+    older = revocation_list(house.root, from_days=-3)
+    for text in ("", house.ada.pem, older, begin * 160_000, begin * 200_000):  # the last one is too long
+        house.write("revoked_certificates", text)
+        world.push(None)
+        assert "is revoked" in world.refused(house.push(house.eve))
+        assert world.judge(by_ada)
+
+
+def test_an_openssl_that_is_missing_or_too_old_is_named_and_waited_for(
+    world: World, house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    head = house.push(house.ada)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    with monkeypatch.context() as without:
+        without.setenv("PATH", str(tools))
+        with pytest.raises(WorldError, match=r"openssl is missing .* apt-get install openssl\)"):
+            world.judge(head)
+        (tools / "openssl").write_text(
+            f'#!/bin/sh\n[ $1 = verify ] || exec {shutil.which("openssl", path=os.defpath)} "$@"\n'
+            "echo verify: Use -help for summary. >&2\nexit 1\n"
+        )
+        (tools / "openssl").chmod(0o755)
+        with pytest.raises(WorldError, match=r"too old; install version 3\.0"):
+            world.judge(head)
+    assert world.judge(head)
 
 
 def test_nothing_is_left_behind_by_a_verification(
