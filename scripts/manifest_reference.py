@@ -123,6 +123,15 @@ rollback: {on: [failure, alarm, stop]}
 * Durations are `90s`, `5m`, `2h`, `1d`, or several units with the larger first: `1h30m`.
 * A part of the hosts, the traffic or the tasks is `25%`, a number of hosts is `3`.
 
+## What a commit cannot give
+
+A bundle that is made of a commit has what git itself has of it. Two things are named in a commit and are not in it: the
+files of **submodules**, and files in **Git LFS**, of which a commit has only pointers. Where one of them is below the
+application's folder, `penstock validate` warns of it and `penstock plan` says that the deployment will fail; a
+deployment fails with INVALID_REVISION and the path before any host is touched. Add the files themselves to the
+repository (`git subtree add`, `git lfs migrate export`), move them out of the application's folder, or have a build put
+a bundle into S3 and name it as `revision`. `filter=lfs` in `.gitattributes` alone is no fault.
+
 ## Templates
 
 Every value (never a key) may hold Jinja2 expressions: `"web/{{ commit.id }}.tgz"`. YAML is read first, so a template can

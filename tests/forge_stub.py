@@ -83,7 +83,7 @@ def running_forge(tls: ssl.SSLContext | None = None) -> Iterator[Forge]:
             # the handshake belongs to the connection's own thread: a client that refuses us must not stop the listener
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         running: Any = server
-        running.forge = forge = Forge(url, GitHub(url), Bitbucket())
+        running.forge = forge = Forge(url, GitHub(url), Bitbucket(url))
         running.lock = threading.Lock()
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -107,6 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         server: Any = self.server
         forge: Forge = server.forge
@@ -116,17 +119,21 @@ class _Handler(BaseHTTPRequestHandler):
         shown = self.headers.get("Authorization", "")
         with server.lock:
             said, headers = self._answer(forge, path, {k: v[0] for k, v in parse_qs(parts.query).items()}, body, shown)
+            if (
+                self.command == "GET" and said.status == 200 and path.startswith("/repos/")
+            ):  # Bitbucket's lists have none
+                headers["ETag"] = f'W/"{hashlib.sha256(_content(said)).hexdigest()}"'
+                if self.headers.get("If-None-Match") == headers["ETag"]:
+                    said = Says(304)
             forge.exchanges.append(Exchange(self.command, path, shown, body, said.status, said.body))
         forge.after_storing(self.command, path)
-        content = b"" if said.body is None else json.dumps(said.body).encode()
-        if self.command == "GET" and said.status == 200:
-            headers["ETag"] = f'W/"{hashlib.sha256(content).hexdigest()}"'
-            if self.headers.get("If-None-Match") == headers["ETag"]:
-                said, content = Says(304), b""
+        content = _content(said)
         with contextlib.suppress(OSError):  # the client is gone
             self.send_response(said.status)
             for name, value in headers.items():
                 self.send_header(name, value)
+            if content:
+                self.send_header("Content-Type", "application/json; charset=utf-8")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -147,7 +154,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("/repos/") or path == "/user":
             github.conversations.app_id = int(github.app[0]) if github.app and token in github.app_tokens else None
             return github.answer(self.command, path, query, body), {}
-        return forge.bitbucket.answer(self.command, path, body), {}
+        return forge.bitbucket.answer(self.command, path, query, body), forge.bitbucket.headers(path)
 
     def log_message(self, *arguments: Any) -> None:
         pass
+
+
+def _content(said: Says) -> bytes:
+    return b"" if said.body is None else json.dumps(said.body).encode()

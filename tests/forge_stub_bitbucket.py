@@ -1,12 +1,16 @@
 """Bitbucket's part of `forge_stub`, Cloud and Data Center: build statuses and deployments, with their documented limits.
 
+Each answer of Data Center says in a header who has asked.
+
 Source: Bitbucket Cloud REST API, "Create a build status for a commit"; Bitbucket Data Center REST API, "Builds and
 Deployments".
 """
 
 import re
 from typing import Any
+from urllib.parse import quote_plus
 
+from forge_stub_bitbucket_pull_requests import ME, Conversations, data_center_name
 from forge_stub_github import Says
 
 _CLOUD = re.compile(r"/2\.0/repositories/(?P<repository>[^/]+/[^/]+)/commit/(?P<commit>[0-9a-f]+)/statuses/build")
@@ -28,15 +32,18 @@ class Bitbucket:
     *has_deployments*: as Data Center has them since 7.16; before, the endpoint is not there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         self.repositories: set[str] = set()
+        self.conversations = Conversations(url)
         self.builds: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.history: list[str] = []
         self.deployments: dict[tuple[str, str, str, int], dict[str, Any]] = {}
         self.deployment_history: list[str] = []
         self.has_deployments = True
 
-    def answer(self, method: str, path: str, body: Any) -> Says:
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Says:
+        if (said := self.conversations.answer(method, path, query, body)) is not None:
+            return Says(said.status, said.body)
         if method == "POST" and (found := _CLOUD.fullmatch(path)):
             return self._cloud(found["repository"], found["commit"], body)
         if method == "POST" and (found := _DATA_CENTER.fullmatch(path)):
@@ -46,9 +53,17 @@ class Bitbucket:
             return self._deployment(repository, found["commit"], body) if self.has_deployments else _NO_ENDPOINT
         return Says(404, {"type": "error", "error": {"message": "Resource not found"}})
 
+    def headers(self, path: str) -> dict[str, str]:
+        """Of each answer to this path."""
+        if not path.startswith("/rest/") or not self.conversations.tells_who_asks:
+            return {}
+        return {"X-AUSERNAME": quote_plus(data_center_name(ME))}
+
     def _cloud(self, repository: str, commit: str, body: Any) -> Says:
         if repository not in self.repositories:
             return Says(404, {"type": "error", "error": {"message": f"Repository {repository} not found"}})
+        if commit in self.conversations.in_forks:
+            return Says(404, {"type": "error", "error": {"message": "Commit not found"}})
         if body.get("state") not in _CLOUD_STATES or not body.get("url", "").startswith("http") or not body.get("key"):
             return Says(400, {"type": "error", "error": {"message": "Bad request"}})
         if len(body["key"]) > 40:

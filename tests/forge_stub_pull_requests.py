@@ -50,6 +50,9 @@ class Conversations:
         self.pull_requests = [each for each in self.pull_requests if each["number"] != number]
         self.pull_requests.append(self._pull_request(repository, number, head, base, fork))
 
+    def close(self) -> None:
+        self.pull_requests.clear()
+
     def say(self, number: int, text: str, by: int = SOMEBODY_ELSE, app_id: int | None = None) -> None:
         """Somebody comments."""
         self.comments.append(self._comment(number, text, by, app_id))

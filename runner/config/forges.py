@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from runner.errors import UserError
+
 GITHUB = "https://api.github.com"
 _SCP = re.compile(r"(?:[^/@:]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")  # user@host:path
+_LAST_TWO = re.compile(r"(?P<start>.*[/:])[^/:]+/[^/]+?(?P<end>(?:\.git)?/?)")
+_NAME = re.compile(r"[A-Za-z0-9_~][A-Za-z0-9_.~-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -16,6 +20,17 @@ def owner_and_name(url: str, github: str | None = None) -> str | None:
         return github
     parts = [part for part in _path(url).removesuffix("/").removesuffix(".git").split("/") if part]
     return "/".join(parts[-2:]) if len(parts) >= 2 else None
+
+
+def beside(url: str, name: str) -> str:
+    """The address of the repository *name*, `OWNER/NAME`, on the server of *url*, which ends likewise.
+
+    A stranger may have chosen the name: it leads nowhere else. Raises `UserError`.
+    """
+    found = _LAST_TWO.fullmatch(url)
+    if found is None or owner_and_name(url) is None or not _NAME.fullmatch(name):
+        raise UserError(f"there can be no repository {name!r} beside this one")
+    return f"{found['start']}{name}{found['end']}"
 
 
 def problems(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -35,8 +50,6 @@ def _report_problems(repository: dict[str, Any], forges: dict[str, Any]) -> Iter
         yield "has a report without a token" + ("; give one, or github_app = true" if to == "github" else "")
     if "username" in report and "token" not in report:
         yield "has a report with a username but no token"
-    if report.get("pull_requests") and to != "github":
-        yield f"has a report with pull_requests, which {to} is not told of yet; remove it (statuses are reported)"
     if to == "bitbucket-data-center" and to not in forges:
         yield "is reported to a Bitbucket Data Center; say where that is, as [forges.bitbucket-data-center] api_url"
     if owner_and_name(repository["url"], repository.get("github")) is None:

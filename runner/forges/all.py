@@ -1,6 +1,6 @@
 """The forges of one configuration: which repository is where, who logs in, and the notifier that reports."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Protocol, TypeAlias
 from urllib.parse import quote
@@ -13,6 +13,8 @@ from runner.errors import UserError, WorldError
 from runner.forges.app import ACCEPT, App
 from runner.forges.bitbucket import CloudReports, DataCenterReports
 from runner.forges.client import Client, Login, Quiet, configured
+from runner.forges.cloud_pull_requests import CloudPullRequests
+from runner.forges.data_center_pull_requests import DataCenterPullRequests
 from runner.forges.github import GitHubReports
 from runner.forges.github_pull_requests import GitHubPullRequests
 from runner.forges.rest import Api, Deadline
@@ -34,6 +36,14 @@ class _Reports(Protocol):
     def send(self, report: Report, link: str | None, deadline: Deadline) -> None: ...
 
 
+class _PullRequests(Protocol):
+    def open(self, told: Collection[str], deadline: Deadline) -> Sequence[PullRequest]: ...
+
+    def tell(self, wanted: PullRequest, preview: Preview, deadline: Deadline) -> None: ...
+
+    def tell_rollout(self, report: RolloutReport, board: str | None, deadline: Deadline) -> None: ...
+
+
 class Forges:
     """Reports deployments of the repositories of *config* that ask for it. Implements `Notifier`, and `PullRequests`."""
 
@@ -44,7 +54,7 @@ class Forges:
         github = config.forges.github
         self._app = App(github, _api(github, GITHUB), clock) if github.app_id else None
         self._made = cache(self._reports)
-        self._pull_requests = cache(self._on_github)
+        self._pull_requests = cache(self._pull_requests_of)
         self._quiet = cache(lambda api, login: Quiet())
 
     @property
@@ -86,9 +96,9 @@ class Forges:
         link = f"{board.rstrip('/')}/deployments/{report.deployment_id}" if board else None
         self._made(message.to).send(report, link, Deadline(_TOTAL))
 
-    def open(self, repository: str) -> Sequence[PullRequest]:
+    def open(self, repository: str, told: Collection[str] = ()) -> Sequence[PullRequest]:
         """As `PullRequests.open`."""
-        return self._pull_requests(repository).open(Deadline(_TOTAL))
+        return self._pull_requests(repository).open(told, Deadline(_TOTAL))
 
     def tell(self, pull_request: PullRequest, preview: Preview) -> None:
         """As `PullRequests.tell`."""
@@ -100,13 +110,22 @@ class Forges:
             self._rollout(news), self._config.dashboard_url, Deadline(_TOTAL)
         )
 
-    def _on_github(self, name: str) -> GitHubPullRequests:
+    def _pull_requests_of(self, name: str) -> _PullRequests:
         repository = self._repositories.get(name)
         if repository is None or repository.report is None or not repository.report.pull_requests:
             raise UserError(f"the runner's configuration does not have pull requests of {name} told any more")
-        github, own = self._config.forges.github, quote(_name(repository), safe="/~")
-        app_id = github.app_id if repository.report.token is None else None
-        return GitHubPullRequests(self._client(repository, _api(github, GITHUB), ACCEPT), name, own, app_id)
+        own, forges = quote(_name(repository), safe="/~"), self._config.forges
+        match repository.report.to:
+            case "github":
+                client = self._client(repository, _api(forges.github, GITHUB), ACCEPT)
+                app_id = forges.github.app_id if repository.report.token is None else None
+                return GitHubPullRequests(client, name, own, app_id)
+            case "bitbucket":
+                client = self._client(repository, _api(forges.bitbucket, BITBUCKET))
+                return CloudPullRequests(client, name, own, repository.branches)
+            case "bitbucket-data-center":
+                api = _api(forges.bitbucket_data_center, "")
+                return DataCenterPullRequests(self._client(repository, api), name, own, api.url)
 
     def _reports(self, to: str) -> _Reports:
         forge, _, name = to.partition(":")

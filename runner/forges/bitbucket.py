@@ -5,14 +5,18 @@ Source: Bitbucket Cloud REST API, "Commit statuses"; Bitbucket Data Center REST 
 """
 
 import hashlib
+from typing import Any
 from urllib.parse import quote
 
 from runner.errors import WorldError
 from runner.forges.client import Client
-from runner.forges.rest import Deadline, NotFound
+from runner.forges.comments import listed
+from runner.forges.rest import Deadline, Refusal
 from runner.forges.tiers import tier
+from runner.model.pull_request import CHECK, Preview
 from runner.model.report import Report, ReportState
 
+CLOUD_WEB = "https://bitbucket.org"
 LONGEST_KEY = 40  # characters, of Bitbucket Cloud
 LONGEST_NAME = 255  # characters, of keys and names of deployments too
 _DIGEST = 12
@@ -30,7 +34,7 @@ _DEPLOYMENT = _DATA_CENTER | {"Running": "IN_PROGRESS", "Waiting": "PENDING"}
 class CloudReports:
     """Reports of one *repository*, `WORKSPACE/NAME`, to Bitbucket Cloud."""
 
-    def __init__(self, client: Client, repository: str, web_url: str = "https://bitbucket.org") -> None:
+    def __init__(self, client: Client, repository: str, web_url: str = CLOUD_WEB) -> None:
         self._client, self._repository, self._web = client, quote(repository), web_url
 
     def send(self, report: Report, link: str | None, deadline: Deadline) -> None:
@@ -75,9 +79,9 @@ class DataCenterReports:
         }
         try:
             self._client.call(what, "POST", path, body, deadline)
-        except NotFound as error:
-            if isinstance(error.content, dict) and "errors" in error.content:
-                raise  # of a repository or a commit: Bitbucket's own words
+        except Refusal as error:
+            if error.status != 404 or (isinstance(error.content, dict) and "errors" in error.content):
+                raise  # a 404 of a repository or a commit has Bitbucket's own words
             # There is no such endpoint. Waiting does not mend that, and build statuses must not wait behind it.
             said = f"{error.message}; Bitbucket Data Center has deployments since 7.16, and this one seems to be older"
             raise WorldError(said, retryable=False) from error
@@ -87,6 +91,17 @@ class DataCenterReports:
         told = {"key": shortened(name, LONGEST_NAME), "displayName": name[:LONGEST_NAME]}
         kind = tier(report.group)
         return told | {"type": kind} if kind else told
+
+
+def values(content: Any, what: str) -> list[dict[str, Any]]:
+    """The objects on a page, of Cloud or Data Center. Raises `WorldError` where it is none."""
+    return listed(content.get("values") if isinstance(content, dict) else None, what)
+
+
+def check_body(preview: Preview, link: str) -> dict[str, str]:
+    """The build status that says what merging a commit would deploy: one for each, the last one counts."""
+    state = "FAILED" if preview.state == "Refused" else "SUCCESSFUL"
+    return {"key": CHECK, "state": state, "name": CHECK, "url": link, "description": preview.text}
 
 
 def key(report: Report) -> str:

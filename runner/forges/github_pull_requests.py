@@ -5,21 +5,19 @@ Source: GitHub's REST documentation, version 2022-11-28, "Pull requests", "Check
 """
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from runner.errors import Mistake, WorldError
+from runner.errors import Mistake
 from runner.forges.client import Client
-from runner.forges.comments import Comments
-from runner.forges.preview_text import MARKER, comment
+from runner.forges.comments import Comments, listed
+from runner.forges.github_comments import GitHubConversation
+from runner.forges.markdown import GitHubMarkup
 from runner.forges.rest import Deadline
-from runner.forges.rollout_text import ROLLOUT_MARKER, rollout_comment
-from runner.model.pull_request import Preview, PullRequest, RolloutReport
+from runner.model.pull_request import CHECK, Preview, PullRequest, RolloutReport
+from runner.model.revision import is_commit_id
 
-CHECK = "penstock/plan"
-_COMMIT = re.compile("[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LONGEST = 4_000  # characters of an annotation
 MOST_ANNOTATIONS = 50  # GitHub takes so many in one request
 
@@ -29,21 +27,21 @@ class GitHubPullRequests:
 
     def __init__(self, client: Client, name: str, repository: str, app_id: str | None = None) -> None:
         self._client, self._name, self._repository, self._is_app = client, name, repository, app_id is not None
-        self._comments = Comments(client, repository, app_id)
+        self._comments = Comments(GitHubConversation(client, repository, app_id), GitHubMarkup(), repository)
 
-    def open(self, deadline: Deadline) -> Sequence[PullRequest]:
+    def open(self, told: Collection[str], deadline: Deadline) -> Sequence[PullRequest]:
         """The hundred that were touched last."""
         asked = {"state": "open", "sort": "updated", "direction": "desc", "per_page": 100}
         path = f"/repos/{self._repository}/pulls?{urlencode(asked)}"
         what = f"the open pull requests of {self._repository}"
-        content = self._client.call(what, "GET", path, None, deadline).content
-        if not isinstance(content, list):
-            raise WorldError(f"GitHub's answer does not list {what}")
-        return [found for each in content if (found := self._read(each)) is not None]
+
+        def read(content: Any) -> Sequence[PullRequest]:
+            return [found for each in listed(content, what) if (found := self._read(each)) is not None]
+
+        return self._client.again(what, path, read, deadline)
 
     def tell(self, wanted: PullRequest, preview: Preview, deadline: Deadline) -> None:
-        text = comment(preview)
-        address = self._comments.put(wanted.number, MARKER, text, deadline)
+        text, address = self._comments.tell(wanted.number, preview, deadline)
         if self._is_app:
             self._check(preview, text, address, deadline)
         else:
@@ -59,8 +57,7 @@ class GitHubPullRequests:
         content = self._client.call(what, "GET", path, None, deadline).content
         for each in content if isinstance(content, list) else ():
             if isinstance(each, dict) and _is_merge(each, report.commit_id) and isinstance(each.get("number"), int):
-                text = rollout_comment(report, board)
-                self._comments.put(each["number"], ROLLOUT_MARKER, text, deadline)
+                self._comments.tell_rollout(each["number"], report, board, deadline)
 
     def _read(self, each: Any) -> PullRequest | None:
         """None for what has not the shape that GitHub describes."""
@@ -71,9 +68,7 @@ class GitHubPullRequests:
             sha, branch = head["sha"], base["ref"]
         except (KeyError, TypeError):
             return None
-        if not (
-            isinstance(number, int) and isinstance(branch, str) and isinstance(sha, str) and _COMMIT.fullmatch(sha)
-        ):
+        if not (isinstance(number, int) and isinstance(branch, str) and is_commit_id(sha)):
             return None
         return PullRequest(repository=self._name, number=number, head=sha, base_branch=branch, is_fork=is_fork)
 

@@ -12,8 +12,9 @@ from runner.model.value import from_json, to_json
 from runner.plan.throttling import UNTOLD, pause
 
 CONNECT = 4.0  # seconds
-_LONGEST = 4 * 1024 * 1024  # bytes of an answer
+_LONGEST = 16 * 1024 * 1024  # bytes of an answer: a page of a hundred long comments
 _LATER = (408, 425)
+NOT_MODIFIED = 304  # to a request with a condition: what is there is as it was
 
 
 class Answer(NamedTuple):
@@ -34,12 +35,12 @@ class Answer(NamedTuple):
         return " ".join(": ".join(words).split())[:300]
 
 
-class NotFound(WorldError):
-    """404. *content*: of the answer, which may tell a repository that is not there from an endpoint that is not."""
+class Refusal(WorldError):
+    """An answer that is no success, with its *status* and *content*: one 404 is a repository, another an endpoint."""
 
-    def __init__(self, message: str, content: Any) -> None:
-        super().__init__(message)
-        self.content = content
+    def __init__(self, message: str, answer: Answer, *, retryable: bool) -> None:
+        super().__init__(message, retryable=retryable)
+        self.status, self.content = answer.status, answer.content
 
 
 class Api(NamedTuple):
@@ -102,11 +103,11 @@ def ask(api: Api, method: str, path: str, headers: Mapping[str, str], body: obje
 def check(answer: Answer, what: str, now: dt.datetime) -> None:
     """Raise for an answer that is no success. *what*: was asked for, for people.
 
-    `Throttled` where the forge wants to be left alone. What somebody can mend meanwhile (a token, a permission) is
-    retryable; what can never be right (a commit that is not there) is not.
+    `Throttled` where the forge wants to be left alone, else `Refusal`. What somebody can mend meanwhile (a token, a
+    permission) is retryable; what can never be right (a commit that is not there) is not.
     """
     status = answer.status
-    if 200 <= status < 300:
+    if 200 <= status < 300 or status == NOT_MODIFIED:
         return
     wait = pause(status, answer.headers, now)
     if wait is None and status == 403 and "rate limit" in answer.said.lower():
@@ -118,8 +119,7 @@ def check(answer: Answer, what: str, now: dt.datetime) -> None:
     if 300 <= status < 400:
         hint = "; it has moved: configure its new address"
     may_pass = status < 400 or status >= 500 or status in _HINTS or status in _LATER
-    refused = f"{what} was refused (status {status}{words}){hint}"
-    raise NotFound(refused, answer.content) if status == 404 else WorldError(refused, retryable=may_pass)
+    raise Refusal(f"{what} was refused (status {status}{words}){hint}", answer, retryable=may_pass)
 
 
 _HINTS = {

@@ -10,11 +10,15 @@ from runner.model.value import Value
 PreviewState: TypeAlias = Literal["Deploys", "Nothing", "Refused"]
 """*Nothing*: no application is concerned. *Refused*: a deployment would be refused, or nothing can be said."""
 
+CHECK = "penstock/plan"  # the name of the check beside a pull request
+
 
 class PullRequest(Value, frozen=True, kw_only=True):
-    """One that is open. *repository*: its name in the runner's configuration. *head*: commit ID.
+    """One that is open. *repository*: its name in the runner's configuration. *head*: commit ID, of *branch* where that
+    is known.
 
-    *is_fork*: the commit comes from another repository, whose people may push nothing into this one.
+    *is_fork*: the commit comes from another repository, whose people may push nothing into this one. *fork*: `OWNER/NAME`
+    of that one, where it alone has the commit.
     """
 
     repository: str
@@ -22,6 +26,8 @@ class PullRequest(Value, frozen=True, kw_only=True):
     head: str
     base_branch: str
     is_fork: bool
+    branch: str = ""
+    fork: str | None = None
 
 
 class GroupPreview(Value, frozen=True, kw_only=True):

@@ -15,9 +15,14 @@ DocumentType: TypeAlias = Literal["YAML", "JSON"]
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
+def is_commit_id(text: object) -> bool:
+    """Whether it is a full one: 40 or 64 hex digits, lower case."""
+    return isinstance(text, str) and bool(_COMMIT_ID.fullmatch(text))
+
+
 def check_commit_id(text: str) -> str:
-    """Return *text* when it is a full commit ID (40 or 64 hex digits, lower case), else raise `UserError`."""
-    if _COMMIT_ID.fullmatch(text):
+    """Return *text* when it is a full commit ID, else raise `UserError`."""
+    if is_commit_id(text):
         return text
     if re.fullmatch(r"[0-9a-fA-F]{4,39}", text):
         raise UserError(f"commit ID {text!r} is short; give all 40 digits (`git rev-parse {text}` prints them)")

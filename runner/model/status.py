@@ -56,6 +56,18 @@ class UndeliveredState(Value, frozen=True, kw_only=True):
     last_error: str | None = None
 
 
+class PullRequestsState(Value, frozen=True, kw_only=True):
+    """That the pull requests of a repository could not be told. *failures*: looks in a row; *untold*: pull requests that
+    were to be told in the last one, and were not; 0 where not even that is known.
+    """
+
+    repository: str
+    failures: int
+    untold: int
+    failed_at: dt.datetime
+    error: str
+
+
 class State(Value, frozen=True, kw_only=True):
     """Everything at a glance."""
 
@@ -66,3 +78,4 @@ class State(Value, frozen=True, kw_only=True):
     undelivered_to: tuple[UndeliveredState, ...] = ()
     deliveries: tuple[DeliveryState, ...] = ()  # of webhooks: the last one for each repository
     webhooks: tuple[WebhookState, ...] = ()  # as the process found them that listens, or did last
+    pull_requests: tuple[PullRequestsState, ...] = ()  # where the last look failed

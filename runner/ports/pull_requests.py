@@ -11,8 +11,11 @@ from runner.ports import Repository
 class PullRequests(Protocol):
     """A forge. Methods block, ten seconds at most. They raise `WorldError` (`Throttled` where the forge wants a pause)."""
 
-    def open(self, repository: str) -> Sequence[PullRequest]:
-        """Those that are open, as many as one page has, the last ones that were touched first."""
+    def open(self, repository: str, told: Collection[str]) -> Sequence[PullRequest]:
+        """Those that are open, a hundred at most, the last ones that were touched first.
+
+        *told*: heads that were told of before, as commit IDs: a forge that abbreviates those need not be asked again.
+        """
         ...
 
     def tell(self, pull_request: PullRequest, preview: Preview) -> None:
@@ -22,6 +25,10 @@ class PullRequests(Protocol):
 
 class MergeableRepository(Repository, Protocol):
     """A repository that knows what a merge would be."""
+
+    def fetch_from(self, fork: str, commit_id: str) -> None:
+        """Like `fetch`, from *fork*, `OWNER/NAME` on the same server, with the same login. Raises `UserError`, too."""
+        ...
 
     def merged(self, base: str, head: str) -> str | None:
         """The ID of a commit, in the mirror alone, with the tree that merging *head* into *base* makes; None: conflicts.
@@ -48,6 +55,12 @@ class PreviewStore(Protocol):
         ...
 
     def tell(self, repository: str, number: int, told: Told, now: dt.datetime) -> None: ...
+
+    def failed(self, repository: str, error: str, untold: int, now: dt.datetime) -> None:
+        """A look at all of them failed, for people to know. *untold*: how many were to be told, and were not."""
+        ...
+
+    def succeeded(self, repository: str) -> None: ...
 
     def keep(self, repository: str, numbers: Collection[int]) -> None:
         """Forget all but these."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from runner.errors import InvalidFiles, RevisionDoesNotExist, UserError, WorldError
+from runner.log import get_logger
 from runner.model.manifest import Manifest
 from runner.model.pull_request import Preview, PullRequest
 from runner.model.status import State
@@ -26,6 +27,8 @@ MOST_OF_STRANGERS = (
     50  # manifests that a pull request from a fork may change; rendering costs time, and is theirs to cause
 )
 
+log = get_logger()
+
 
 class Maker:
     """*environment*: what the runner's configuration lets templates see."""
@@ -40,8 +43,9 @@ class Maker:
         Raises `WorldError` when the repository cannot be asked.
         """
         said = partial(Preview, head=wanted.head, base=base, base_branch=wanted.base_branch)
-        _fetch(repository, base, wanted.head)
+        _fetch(repository, base)
         try:
+            _fetch_head(repository, wanted)
             merged = repository.merged(base, wanted.head)
             if merged is None:
                 text = f"has conflicts with {wanted.base_branch}: there is no merge to look at"
@@ -88,13 +92,25 @@ class Maker:
             return None
 
 
-def _fetch(repository: MergeableRepository, *commits: str) -> None:
+def _fetch(repository: MergeableRepository, commit_id: str) -> None:
     """A forge may name a commit before all of its machines have it: one that is not there is waited for."""
     try:
-        for each in commits:
-            repository.fetch(each)
+        repository.fetch(commit_id)
     except RevisionDoesNotExist as error:
         raise WorldError(error.message) from error
+
+
+def _fetch_head(repository: MergeableRepository, wanted: PullRequest) -> None:
+    """Raises `UserError` where a fork alone has it, and our login may not read that: nobody can mend that by waiting."""
+    if wanted.fork is None:
+        _fetch(repository, wanted.head)
+        return
+    try:
+        repository.fetch_from(wanted.fork, wanted.head)
+    except (UserError, WorldError) as error:
+        log.warning("a fork could not be read", repository=wanted.repository, number=wanted.number, error=error.message)
+        mend = "let the login of this repository read it, or push the branch here"
+        raise UserError(f"its commits are in {wanted.fork} alone, and that cannot be read from here; {mend}") from error
 
 
 def _touched(known: tuple[Manifest, ...], merge: Merge) -> list[Manifest]:

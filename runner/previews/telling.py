@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import random as chance
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -74,20 +74,32 @@ class Previews:
 
         One that fails does not hold up the others, unless the forge wants a pause. Raises `WorldError` in the end.
         """
+        untold = set[int]()
+        try:
+            count = self._look_at(name, untold)
+        except Exception as error:
+            said = error.message if isinstance(error, RunnerError) else f"a bug ({type(error).__name__}); see the log"
+            self._store.failed(name, said, len(untold), self._clock())
+            raise
+        self._store.succeeded(name)
+        return count
+
+    def _look_at(self, name: str, untold: set[int]) -> int:
+        """*untold*: gets the numbers of those that are to be told, as long as they are not."""
         config, told, failed = self._configs[name], dict(self._store.told(name)), list[WorldError]()
-        wanted = [each for each in self._forge.open(name) if _is_watched(each.base_branch, config)]
+        heads_told = frozenset(each.head for each in told.values())
+        wanted = [each for each in self._forge.open(name, heads_told) if _is_watched(each.base_branch, config)]
         self._store.keep(name, [each.number for each in wanted])
         if not wanted:
             return 0
         repository = self._repository(name)
-        heads, count = repository.heads(), 0
-        for each in wanted:
-            base = heads.get(f"refs/heads/{each.base_branch}")
-            before = told.get(each.number)
-            if base is None or (before and before[:2] == (each.head, _named(each, base))):
-                continue
+        new = list(_new(wanted, repository.heads(), told))
+        untold.update(each.number for each, _ in new)
+        count = 0
+        for each, base in new:
             try:
-                count += self._tell(repository, each, base, before)
+                count += self._tell(repository, each, base, told.get(each.number))
+                untold.discard(each.number)
             except Throttled:
                 raise
             except WorldError as error:
@@ -143,6 +155,16 @@ class Previews:
 
 def _is_watched(branch: str, config: RepositoryConfig) -> bool:
     return any(matches(each, branch) for each in config.branches)
+
+
+def _new(
+    wanted: Iterable[PullRequest], heads: Mapping[str, str], told: Mapping[int, Told]
+) -> Iterator[tuple[PullRequest, str]]:
+    """Those whose head or base is another than the one that was told last, with their base."""
+    for each in wanted:
+        base, before = heads.get(f"refs/heads/{each.base_branch}"), told.get(each.number)
+        if base is not None and (before is None or before[:2] != (each.head, _named(each, base))):
+            yield each, base
 
 
 def _named(wanted: PullRequest, base: str) -> str:

@@ -1,4 +1,4 @@
-"""What was told of which pull request: so that it is told anew only when something has moved."""
+"""What was told of which pull request, so that it is told anew only when something has moved; and how that goes."""
 
 import datetime as dt
 from collections.abc import Collection
@@ -6,11 +6,12 @@ from collections.abc import Collection
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from runner.model.status import PullRequestsState
 from runner.ports.pull_requests import Told
 from runner.store.database import Database
-from runner.store.tables import previews
+from runner.store.tables import preview_failures, previews
 
-_C = previews.c
+_C, _F = previews.c, preview_failures.c
 
 
 class StoredPreviews:
@@ -35,3 +36,23 @@ class StoredPreviews:
         if gone:
             with self._db.write() as tx:
                 tx.execute(previews.delete().where(_C.repository == repository, _C.number.in_(gone)))
+
+    def failed(self, repository: str, error: str, untold: int, now: dt.datetime) -> None:
+        values = {"failed_at": now, "untold": untold, "error": error}
+        row = insert(preview_failures).values(repository=repository, failures=1, **values)
+        newer = {**values, "failures": _F.failures + 1}
+        with self._db.write() as tx:
+            tx.execute(row.on_conflict_do_update(index_elements=[_F.repository], set_=newer))
+
+    def succeeded(self, repository: str) -> None:
+        with self._db.read() as tx:
+            if tx.execute(sa.select(_F.failures).where(_F.repository == repository)).first() is None:
+                return
+        with self._db.write() as tx:
+            tx.execute(preview_failures.delete().where(_F.repository == repository))
+
+
+def states(tx: sa.Connection) -> list[PullRequestsState]:
+    """Of repositories where it failed the last time, by name."""
+    rows = tx.execute(sa.select(preview_failures).order_by(_F.repository))
+    return [PullRequestsState(**row._mapping) for row in rows]

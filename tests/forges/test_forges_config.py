@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from runner.config import ForgeConfig, ReportConfig, load
-from runner.config.forges import owner_and_name
-from runner.errors import InvalidFiles
+from runner.config.forges import beside, owner_and_name
+from runner.errors import InvalidFiles, UserError
 
 APP = '[forges.github]\napp_id = 12\nprivate_key = "file:app.pem"\n'
 SHOP = '[repositories.shop]\nurl = "https://github.com/acme/shop.git"\n'
@@ -53,10 +53,6 @@ def test_everything_is_read(tmp_path: Path) -> None:
         (SHOP + REPORT.replace("github", "bitbucket-data-center") + TOKEN, "[forges.bitbucket-data-center] api_url"),
         (SHOP.replace("acme/", "") + 'github = "a/b"\n' + REPORT.replace("github", "x") + TOKEN, "report.to"),
         (SHOP.replace("acme/", "") + REPORT.replace("github", "bitbucket") + TOKEN, "does not end with OWNER/NAME"),
-        (
-            SHOP + REPORT.replace("github", "bitbucket") + TOKEN + "pull_requests = true\n",
-            "pull_requests, which bitbucket is not told of yet",
-        ),
         (SHOP + REPORT + 'token = "ghp_secret"\n', "expected a reference to a secret"),
         (SHOP.replace("github.com", "[") + REPORT + TOKEN, "does not end with OWNER/NAME"),
         ('[forges.github]\napp_id = 12\n', "private_key"),
@@ -73,6 +69,7 @@ def test_what_can_work_is_taken(tmp_path: Path) -> None:
     for text in (
         SHOP + REPORT + TOKEN,
         SHOP + REPORT + TOKEN + "pull_requests = true\n",
+        SHOP + REPORT.replace("github", "bitbucket") + TOKEN + "pull_requests = true\n",
         APP + SHOP + "github_app = true\n" + REPORT,
         SHOP.replace("https://github.com/", "git@github.com:") + REPORT + TOKEN,
         '[repositories.shop]\nurl = "/srv/shop"\ngithub = "acme/shop"\n' + REPORT + TOKEN,
@@ -93,3 +90,30 @@ def test_what_can_work_is_taken(tmp_path: Path) -> None:
 def test_the_name_at_the_forge_is_the_end_of_the_address(url: str, name: str | None) -> None:
     assert owner_and_name(url) == name
     assert owner_and_name(url, "given/name") == "given/name"
+
+
+@pytest.mark.parametrize(
+    ("url", "there"),
+    [
+        ("https://x-token-auth@bitbucket.org/acme/shop.git", "https://x-token-auth@bitbucket.org/ada/fork.git"),
+        ("git@bitbucket.org:acme/shop.git", "git@bitbucket.org:ada/fork.git"),
+        ("ssh://git@bitbucket.org/acme/shop/", "ssh://git@bitbucket.org/ada/fork/"),
+        ("/srv/acme/shop", "/srv/ada/fork"),
+    ],
+)
+def test_a_fork_is_beside_its_repository(url: str, there: str) -> None:
+    assert beside(url, "ada/fork") == there
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ada/..", "../fork", "ada", "a/b/c", "/ada/fork", "ada/fork?x", "ada/fork\n", "evil.example:80/x", "@evil/x"],
+)
+def test_a_fork_is_nowhere_else(name: str) -> None:
+    with pytest.raises(UserError, match="there can be no repository"):
+        beside("https://bitbucket.org/acme/shop.git", name)
+
+
+def test_an_address_without_an_owner_has_nothing_beside_it() -> None:
+    with pytest.raises(UserError, match="there can be no repository"):
+        beside("https://bitbucket.org/shop.git", "evil.example/shop")

@@ -2,11 +2,10 @@
 
 import json
 import re
-import subprocess
-import tarfile
 from pathlib import Path
 from typing import Any
 
+import github_description
 import jsonschema_rs
 import msgspec
 import pytest
@@ -15,27 +14,16 @@ from forge_stub import Exchange, Forge
 
 from runner.errors import Mistake, WorldError
 from runner.forges import Forges
-from runner.forges.preview_text import MARKER
-from runner.forges.rollout_text import ROLLOUT_MARKER
+from runner.forges.markdown import GitHubMarkup
+from runner.forges.preview_text import PLAN
+from runner.forges.rollout_text import ROLLOUT
 from runner.model.deployment import DeploymentStatus
 from runner.model.pull_request import Preview, RolloutNews, RolloutReport, RolloutRow
-
-PACKAGE = "@octokit/openapi@23.0.2"
-MEMBER = "package/generated/api.github.com.json"
 
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("openapi")
-    done = subprocess.run(
-        ["npm", "pack", "--silent", PACKAGE], cwd=folder, capture_output=True, text=True, timeout=200, check=False
-    )
-    assert done.returncode == 0, f"npm cannot bring GitHub's description: {done.stderr[-300:]}"
-    with tarfile.open(next(folder.glob("*.tgz"))) as packed:
-        content = packed.extractfile(MEMBER)
-        assert content is not None
-        described: dict[str, Any] = json.load(content)
-    return described
+    return github_description.fetch(tmp_path_factory.mktemp("openapi"))
 
 
 class Description:
@@ -134,7 +122,7 @@ def test_pull_requests_are_listed_and_told_as_github_describes_it(
     talk.open("acme/shop", 7, COMMIT)
     talk.open("acme/shop", 8, COMMIT, fork="stranger/shop")
     for app in (None, new_app(forge, tmp_path, "acme/shop")):
-        talk.say(7, f"{MARKER} from somebody else")
+        talk.say(7, f"{GitHubMarkup().marker(PLAN)} from somebody else")
         forges = Forges(config(forge, app=app, pull_requests=True), now)
         own, foreign = forges.open("shop")
         assert (own.number, own.is_fork, foreign.number, foreign.is_fork) == (7, False, 8, True)
@@ -148,7 +136,7 @@ def test_pull_requests_are_listed_and_told_as_github_describes_it(
     news = msgspec.to_builtins(RolloutNews(repository="shop", commit_id=COMMIT, change_id=1))
     telling = Forges(config(forge, pull_requests=True), now, lambda _news: report)
     telling.send(msgspec.structs.replace(message(), body=news))
-    assert talk.of(7)[-1].startswith(ROLLOUT_MARKER)
+    assert talk.of(7)[-1].startswith(GitHubMarkup().marker(ROLLOUT))
     description = Description(described)
     assert [each for exchange in forge.exchanges for each in description.mistakes(exchange)] == []
 

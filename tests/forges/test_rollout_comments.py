@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from forge_cases import config, now
@@ -10,7 +11,8 @@ from store_cases import PIPELINE, World, group, manifest
 
 from runner.errors import UserError
 from runner.forges import Forges
-from runner.forges.rollout_text import ROLLOUT_MARKER
+from runner.forges.markdown import BitbucketMarkup, GitHubMarkup
+from runner.forges.rollout_text import ROLLOUT
 from runner.model.manifest import After
 from runner.model.report import Reporting
 from runner.plan.rollout_rows import MOST_ROWS
@@ -32,9 +34,9 @@ def here(tmp_path: Path, forge: Forge) -> Iterator[World]:
     made.store.close()
 
 
-def deliver(world: World, forge: Forge) -> int:
+def deliver(world: World, forge: Forge, to: str = "github") -> int:
     """Everything that waits, in order. Returns how many of these were about pull requests."""
-    forges = Forges(config(forge, pull_requests=True), now, world.store.rollouts.of)
+    forges = Forges(config(forge, to, pull_requests=True), now, world.store.rollouts.of)
     told = 0
     while due := world.store.outbox.due_messages(world.now, 100):
         for each in due:
@@ -58,10 +60,11 @@ def test_a_merged_pull_request_has_one_comment_that_follows_its_deployments(here
     before = forge.github.conversations.of(7)
     deliver(here, forge)
     after = said(forge)
-    assert after.startswith(f"{ROLLOUT_MARKER}\n### Deployed\n")
+    marker = GitHubMarkup().marker(ROLLOUT)
+    assert after.startswith(f"{marker}\n\n### Deployed\n")
     assert f"[<code>{name}</code>](https://penstock.example.com/deployments/{name}) | succeeded |" in after
     assert "2 done, 0 failed, 0 skipped" in after
-    assert not before or before[0].startswith(f"{ROLLOUT_MARKER}\n### Deploying: 0 of 1 deployment done")
+    assert not before or before[0].startswith(f"{marker}\n\n### Deploying: 0 of 1 deployment done")
 
 
 def test_much_that_happens_waits_as_two_messages(here: World, forge: Forge) -> None:
@@ -128,3 +131,28 @@ def test_a_configuration_that_tells_no_pull_requests_any_more_gives_the_message_
         due = here.store.outbox.due_messages(here.now, 100)
     with pytest.raises(UserError, match="pull requests of shop"):
         forges.send(due[0])
+
+
+@pytest.mark.parametrize("to", ["bitbucket", "bitbucket-data-center"])
+def test_bitbucket_has_one_comment_on_the_merge_that_follows_its_deployments(
+    tmp_path: Path, forge: Forge, to: Any
+) -> None:
+    talk = forge.bitbucket.conversations
+    talk.merged.update({COMMIT: [7], "3" * 40: [8]})
+    world = World(tmp_path)
+    world.store.close()
+    reporting = Reporting(repository="shop", forge=to, github=None, pull_requests=True)
+    world.store = Store(tmp_path, PIPELINE, None, (reporting,))
+    (name,) = world.push("1", manifest(group("production")))
+    actions, first = world.step([]), ""
+    while actions:
+        actions = world.step(actions)
+        deliver(world, forge, to)
+        first = first or "".join(talk.of(7))
+    (after,) = talk.of(7)
+    world.store.close()
+    marker = BitbucketMarkup().marker(ROLLOUT)
+    assert first.startswith(f"{marker}\n\n### Deploying: 0 of 1 deployment done")
+    assert after.startswith(f"{marker}\n\n### Deployed\n")
+    assert f"[`{name}`](https://penstock.example.com/deployments/{name}) | succeeded |" in after
+    assert talk.of(8) == []

@@ -303,3 +303,20 @@ def test_many_threads_fetch_and_read_at_once(shop: Shop, http: HttpServer, open_
         thread.join(timeout=60)
     assert answers == [(b"2", {"penstock.yaml": "application: shop"})] * 8
     assert len(http.requests) == 2
+
+
+@pytest.mark.parametrize("protocol_0", [True, False])
+def test_a_commit_that_only_a_ref_of_a_pull_request_names_is_fetched_by_that(
+    tmp_path: Path, open_: Open, protocol_0: bool
+) -> None:
+    """As Bitbucket Data Center keeps what comes from a fork."""
+    shop = Shop(tmp_path / "root")
+    foreign = shop.origin.commit({"a": "3"}, branch="topic")
+    git("update-ref", "refs/pull-requests/7/from", foreign, cwd=shop.origin.path)
+    git("update-ref", "-d", "refs/heads/topic", cwd=shop.origin.path)
+    with http_server(tmp_path / "root") as server:
+        server.protocol_0 = protocol_0
+        repository = open_(f"{server.url}/shop.git")
+        repository.fetch(foreign)
+        assert repository.commit(foreign).id == foreign
+        assert repository.heads() == shop.heads

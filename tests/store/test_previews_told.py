@@ -5,6 +5,7 @@ from pathlib import Path
 
 from store_cases import PIPELINE
 
+from runner.model.status import PullRequestsState
 from runner.ports.pull_requests import Told
 from runner.store.store import Store
 
@@ -23,3 +24,16 @@ def test_the_last_that_was_told_is_known_to_the_next_process(tmp_path: Path) -> 
     assert again.previews.told("shop") == {}
     assert list(again.previews.told("blog")) == [7]
     again.close()
+
+
+def test_looks_that_fail_are_counted_until_one_does_not(tmp_path: Path) -> None:
+    store = Store(tmp_path, PIPELINE)
+    store.previews.succeeded("blog")
+    for untold in (3, 2):
+        store.previews.failed("shop", "no route to host", untold, AT)
+    assert store.state().pull_requests == (
+        PullRequestsState(repository="shop", failures=2, untold=2, failed_at=AT, error="no route to host"),
+    )
+    store.previews.succeeded("shop")
+    assert store.state().pull_requests == ()
+    store.close()

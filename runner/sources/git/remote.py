@@ -54,13 +54,17 @@ class Remote:
 
     def heads(self, remote: pygit2.Remote) -> list[tuple[str, str]]:
         """Branches and tags as the server names them: full ref name and commit ID; an annotated tag's is its commit's."""
+        return [each for each in self.refs(remote) if each[0].startswith(("refs/heads/", "refs/tags/"))]
+
+    def refs(self, remote: pygit2.Remote) -> list[tuple[str, str]]:
+        """Likewise all of them: forges keep the commits of pull requests under names of their own."""
         try:
             listed = [(head.name or "", str(head.oid)) for head in remote.list_heads(connect=False)]
         except (pygit2.GitError, ValueError) as error:
             raise self.error(error) from error
         peeled = {name.removesuffix("^{}"): object_id for name, object_id in listed if name.endswith("^{}")}
-        wanted = ((name, own) for name, own in listed if name.startswith(("refs/heads/", "refs/tags/")))
-        return [(name, peeled.get(name, own)) for name, own in wanted if not name.endswith("^{}")]
+        wanted = ((name, own) for name, own in listed if name.startswith("refs/") and not name.endswith("^{}"))
+        return [(name, peeled.get(name, own)) for name, own in wanted]
 
     def fetch(self, remote: pygit2.Remote, refspecs: list[str], *, depth: int = 0) -> None:
         """Bring *refspecs*. *depth*: how many commits of each history; 0: all of them.

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import pygit2
+from msgspec.structs import replace
 
 from runner.config import RepositoryConfig
+from runner.config.forges import beside
 from runner.errors import InvalidRevision, RevisionDoesNotExist, UserError, WorldError
 from runner.model.revision import Commit, check_commit_id
 from runner.sources.git import trees
@@ -63,6 +65,21 @@ class GitRepository:
             self._bring_or_start_over(commit_id)
             if not self._holds(commit_id):
                 raise self._missing(commit_id)
+
+    def fetch_from(self, fork: str, commit_id: str) -> None:
+        """As `MergeableRepository.fetch_from`. A ref of *fork* must name the commit."""
+        if self._holds(check_commit_id(commit_id)):
+            return
+        there = Remote(replace(self._config, url=beside(self._config.url, fork)))
+        with self._mirror.writing():
+            remote = there.connect(self._mirror.open())
+            named = [f"+{ref}:{KEPT}{commit_id}" for ref, at in there.heads(remote) if at == commit_id][:1]
+            if not named:
+                raise self._missing(commit_id)
+            try:
+                there.fetch(remote, named)
+            except _DAMAGE as error:
+                raise there.error(error) from error
 
     def commit(self, commit_id: str) -> Commit:
         return self._read(commit_id, lambda _, commit: _described(commit))
@@ -206,8 +223,8 @@ class GitRepository:
         if self._shallow:
             self._bring_alone(remote, commit_id)
             return
-        heads = self._remote.heads(remote)
-        named = [f"+{ref}:{KEPT}{commit_id}" for ref, at in heads if at == commit_id][:1]
+        refs = self._remote.refs(remote)
+        named = [f"+{ref}:{KEPT}{commit_id}" for ref, at in refs if at == commit_id][:1]
         try:
             self._remote.fetch(remote, named or [f"+{commit_id}:{KEPT}{commit_id}"])
         except _DAMAGE:
@@ -215,7 +232,8 @@ class GitRepository:
                 raise
         if not self._holds(commit_id):
             # the server gives no commit by its ID alone: take everything that it has, maybe a ref builds on it
-            self._remote.fetch(self._remote.connect(repository), [f"+{ref}:{KEPT}{at}" for ref, at in heads])
+            remote = self._remote.connect(repository)
+            self._remote.fetch(remote, [f"+{ref}:{KEPT}{at}" for ref, at in self._remote.heads(remote)])
         if self._holds(commit_id):
             self._mirror.drop_superseded(commit_id)  # walks its history: finds out when part of that was lost
             self._mirror.compact()
