@@ -23,9 +23,7 @@ from runner.render.context import Context
 from runner.render.rendered import Rendered
 
 MOST_SHOWN = 20  # applications in full
-MOST_OF_STRANGERS = (
-    50  # manifests that a pull request from a fork may change; rendering costs time, and is theirs to cause
-)
+MOST_OF_STRANGERS = 50  # manifests that a pull request from a fork may change: rendering costs time
 
 log = get_logger()
 

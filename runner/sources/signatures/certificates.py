@@ -16,11 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 _BEGIN, _END = re.compile(rb"-----BEGIN ([^-]+)-----\s*"), re.compile(rb"-----END ([^-]+)-----\s*")
 _SIGNERS = re.compile(r"^signers:(.*)$", re.MULTILINE | re.IGNORECASE)
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    x509.InvalidVersion,
-)  # of the library, for what is no certificate or no revocation list
+# What the library raises for what is no certificate and no revocation list.
+UNREADABLE = (ValueError, TypeError, x509.InvalidVersion)
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 _ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # printable ASCII, one @
