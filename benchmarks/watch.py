@@ -59,7 +59,7 @@ def measure(runs: int, *, small: bool = False) -> str:
         "CPU time of the client; the server is a stub on loopback that answers recorded bytes (10 refs). "
         "The costs of one repository are those of a process that does nothing."
     )
-    return f"### Polling repositories over HTTP\n\n{about}\n\n" + "\n".join(lines)
+    return f"### watch\n\n{about}\n\n" + "\n".join(lines)
 
 
 def _line(name: str, figures: Figures | None, each: float, git: float) -> str:

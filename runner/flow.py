@@ -180,7 +180,7 @@ class Flow:
         log = self._log.bind(repository=change.repository, ref=change.ref, commit=change.commit_id[:10])
         try:
             made = self.act(change)
-            log.info("change acted on", deployments=made)
+            log.info("change acted on", deployments=made, seen_by=change.seen_by)
             return made
         except RunnerError as error:
             until = self._try_again_at(change, error)

@@ -1,14 +1,15 @@
 """For the acceptance tests: a forge that starts the real program, and a site for it to run on."""
 
+import atexit
 import json
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,24 +54,29 @@ class Forge:
         self._process = subprocess.Popen(
             [sys.executable, str(FORGE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self._alive: set[int] = set()
         assert self._answer() == {"ready": True}
 
-    def start(self, argv: list[str], cwd: Path, log: Path, kill_after: int | None = None) -> int:
-        self._ask({"argv": argv, "cwd": str(cwd), "log": str(log), "kill_after": kill_after})
+    def start(
+        self,
+        argv: list[str],
+        cwd: Path,
+        log: Path,
+        kill_after: int | None = None,
+        environ: Mapping[str, str] | None = None,
+        out: Path | None = None,
+    ) -> int:
+        """The number of a new process. *environ*: what its environment has beside ours. *out*: for its output alone."""
+        order = {"argv": argv, "cwd": str(cwd), "log": str(log), "kill_after": kill_after}
+        self._ask({**order, "environ": {**os.environ, **(environ or {})}, "out": out and str(out)})
         pid: int = self._answer()["pid"]
-        self._alive.add(pid)
         return pid
 
     def wait(self, pid: int) -> int:
         self._ask({"wait": pid})
-        self._alive.discard(pid)
         status: int = self._answer()["status"]
         return status
 
     def close(self) -> None:
-        for pid in self._alive:
-            os.kill(pid, signal.SIGKILL)
         assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
         self._process.wait(10)
@@ -85,6 +91,14 @@ class Forge:
         assert self._process.stdout
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
+
+
+@cache
+def shared_forge() -> Forge:
+    """The one of this process, with which it ends."""
+    made = Forge()
+    atexit.register(made.close)
+    return made
 
 
 class Site:

@@ -24,7 +24,10 @@ def benchmarks(*arguments: str, module: str = "benchmarks") -> subprocess.Comple
         ("validate", ["python -c pass", "penstock --help", "penstock validate, in a git checkout"]),
         ("decide", ["20 hosts, 20 results a transaction"]),
         ("agents", ["floor: asyncio, fixed bytes", "penstock's listener and desk"]),
+        ("state", ["penstock deploy, state in S3", "penstock status, state in PostgreSQL"]),
         ("agent_events", ["seven empty events: one shell", "seven events, five hooks: penstock"]),
+        ("monorepo", ["a runner that has rendered the others before", "a runner that has just started"]),
+        pytest.param("watch", ["penstock serve, 200 repositories, each 2 s"], marks=pytest.mark.large),
     ],
 )
 def test_a_benchmark_of_a_tiny_size_prints_its_cases_in_a_table(name: str, cases: list[str]) -> None:

@@ -22,10 +22,14 @@ penstock doctor aws resize/production
 penstock --output json doctor aws -C ~/src/shop"""
 
 _AT_ONCE = 8  # groups
+_WHICH = (
+    "say what to examine: `penstock doctor aws`, for what deployments need in AWS. Of one host `penstock host check NAME "
+    "--bundle .` tells, of agents `penstock hosts`, and of all that is deployed or watched `penstock status`"
+)
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("aws",), metavar="aws", help="the one thing to examine")
+    parser.add_argument("what", nargs="?", choices=("aws",), metavar="aws", help="the one thing to examine")
     parser.add_argument(
         "places", nargs="*", metavar="APPLICATION[/GROUP]", help="only these (default: all groups that deploy in AWS)"
     )
@@ -42,7 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.cli import exits
     from runner.cli.doctor_subjects import chosen, in_checkout, in_state
     from runner.cli.session import checkout_of, opened
+    from runner.errors import UserError
 
+    if arguments.what is None:
+        raise UserError(_WHICH)
     with opened(arguments, checkout=checkout_of(arguments, arguments.folder)) as runner:
         known = {**in_state(runner), **in_checkout(arguments, runner)}
         subjects = chosen(list(known.values()), arguments.places)

@@ -4,12 +4,10 @@ The repository is polled once an hour only: whatever happens within these tests,
 with which a process begins.
 """
 
-import contextlib
 import http.client
 import itertools
 import json
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -18,91 +16,15 @@ from pathlib import Path
 
 import pytest
 from acceptance_cases import wait_until
-from local_git import commit, git, new_repository
-from serving import Server, serving
-from webhook_rig import SECRETS, of_github
-
-MANIFEST = """penstock: v1
-application: shop
-platform: Server
-deployment_groups:
-  production:
-    targets: {tags: {stage: production}}
-    rollout: CodeDeployDefault.AllAtOnce
-"""
-
-
-class Site:
-    """A repository that is pushed to, and a configuration with one local host."""
-
-    def __init__(self, folder: Path, interval: str = "1h") -> None:
-        self.folder, self.state, self.config = folder, folder / "state", folder / "penstock.toml"
-        self.work, self.remote = folder / "work", new_repository(folder / "shop.git", bare=True)
-        self.config.write_text(
-            f'[repositories.shop]\nurl = "{self.remote}"\ninterval = "{interval}"\n'
-            '[repositories.shop.webhook]\nfrom = "github"\nsecrets = ["env:SHOP_HOOK"]\n'
-            f'[hosts.production-1]\nfolder = "{folder / "host"}"\ntags = {{stage = "production"}}\n'
-        )
-        (folder / "host").mkdir()
-        new_repository(self.work)
-        (self.work / "penstock.yaml").write_text(MANIFEST)
-        (self.work / "appspec.yml").write_text(
-            "version: 0.0\nos: linux\nfiles:\n  - {source: content, destination: /srv}\n"
-        )
-        (self.work / "content").mkdir()
-        self.numbers = iter(range(1, 10_000))
-        self.commit()
-        self.push()
-
-    def commit(self) -> str:
-        (self.work / "content/version").write_text(f"{next(self.numbers)}")
-        git(self.work, "add", "--all")
-        return commit(self.work)
-
-    def push(self, ref: str = "main") -> str:
-        git(self.work, "push", "--quiet", "--force", str(self.remote), f"HEAD:refs/heads/{ref}")
-        return git(self.work, "rev-parse", "HEAD")
-
-    def query(self, sql: str) -> list[tuple[str, ...]]:
-        database = sqlite3.connect(f"file:{self.state / 'penstock.db'}?mode=ro", uri=True, timeout=30)
-        try:
-            return database.execute(sql).fetchall()
-        finally:
-            database.close()
-
-    def deployed(self) -> list[str]:
-        """The commits of all deployments, in order, with repetitions."""
-        rows = self.query("SELECT revision FROM deployments ORDER BY number")
-        return [json.loads(row[0])["commit_id"] for row in rows]
-
-    def serving(self) -> contextlib.AbstractContextManager[Server]:
-        return serving(self.config, self.state, {"SHOP_HOOK": SECRETS["env:SHOP_HOOK"]})
+from local_git import git
+from serving import Server
+from webhook_rig import of_github
+from webhook_site import Site, deliver, payload, settled
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
-
-
-def payload(commit_id: str, ref: str = "refs/heads/main") -> bytes:
-    return json.dumps({"ref": ref, "after": commit_id, "repository": {"full_name": "acme/shop"}}).encode()
-
-
-def deliver(server: Server, body: bytes, delivery: str, event: str = "push") -> int:
-    """The status of the answer, 0 where there was none."""
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=30)
-    try:
-        connection.request("POST", "/webhooks/shop", body, of_github(body, event, delivery))
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return 0
-    finally:
-        connection.close()
-
-
-def settled(site: Site) -> bool:
-    return site.query("SELECT count(*) FROM deliveries WHERE settled_at IS NULL") == [(0,)]
 
 
 def test_a_push_is_deployed_because_a_webhook_told_of_it(site: Site) -> None:
@@ -263,6 +185,28 @@ def test_hooks_and_polls_in_any_disorder_deploy_what_git_says(polled: Site, chao
     assert must | {heads[-1]} <= set(deployed)
     assert _is_in_order(deployed, heads)  # nothing that never was the head, nothing before what was pushed before it
     assert all(one != other for one, other in itertools.pairwise(deployed))
+    assert min(chaos.dropped, chaos.repeated, chaos.late) > 0
+
+
+def test_pushes_that_are_waited_for_are_deployed_one_for_one(polled: Site, chaos: Chaos) -> None:
+    chance, work = random.Random(8), polled.work
+    git(polled.remote, "config", "core.logAllRefUpdates", "true")
+    first = git(work, "rev-parse", "HEAD")
+    wait_until(lambda: polled.deployed() == [first], "the first deployment")
+    for number in range(10):
+        if number % 3 == 1:
+            git(work, "reset", "--quiet", "--hard", first)
+        polled.commit()
+        head = polled.push()
+        chaos.post(payload(head), f"d-{number}")
+        wait_until(lambda head=head: polled.deployed()[-1] == head, f"push {number} deployed")  # type: ignore[misc]
+        if chance.random() < 0.3:
+            chaos.release()  # what tells of pushes that are deployed already
+    chaos.release()
+    wait_until(lambda: settled(polled), "all deliveries settled")
+    gits = git(polled.remote, "reflog", "--format=%H", "refs/heads/main").splitlines()
+    assert polled.deployed() == [first, *reversed(gits)]
+    assert len(gits) == 10
     assert min(chaos.dropped, chaos.repeated, chaos.late) > 0
 
 

@@ -159,5 +159,14 @@ def test_a_server_that_cannot_be_reached_is_told_with_its_address(job: Job) -> N
     ended = job.run(environment=key, mode="remote", **names)
     assert not ended.succeeded
     (error,) = ended.named("error")
-    assert "127.0.0.1:9" in error.data
+    assert error.data.startswith("http://127.0.0.1:9 does not answer: [Errno 111] Connection refused")
+    assert "AWS" not in error.data
     assert ended.outputs["status"] == "NotStarted"
+
+
+def test_a_step_without_a_key_is_told_where_to_get_one(site: Site) -> None:
+    ended = site.run(key={"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(site.job.folder)})
+    assert not ended.succeeded
+    (error,) = ended.named("error")
+    assert error.data.startswith(f"{site.server.url} wants a key")
+    assert "penstock keys create --role deployer" in error.data

@@ -144,3 +144,10 @@ def test_a_manifest_with_mistakes_is_left_out_with_a_remark(checkout: Penstock, 
     said = checkout("doctor", "aws")
     assert said.status == exits.FINE
     assert "are left out" in said.err
+
+
+def test_without_a_word_it_says_what_can_be_examined(penstock: Penstock) -> None:
+    said = penstock("doctor")
+    assert said.status == exits.USERS_MISTAKE
+    assert "say what to examine: `penstock doctor aws`" in said.err
+    assert "penstock status" in said.err

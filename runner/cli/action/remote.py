@@ -16,6 +16,7 @@ from runner.cli.action.inputs import Inputs
 from runner.cli.action.outcome import Outcome, Rollout
 from runner.cli.action.revision import label, revision
 from runner.cli.action.server import Server
+from runner.cli.action.troubles import explained
 from runner.cli.words import clock, one_line
 from runner.errors import UserError, WorldError
 
@@ -36,17 +37,10 @@ def deploy(arguments: argparse.Namespace, inputs: Inputs, screen: Screen, tell: 
         try:
             return asyncio.run(_Following(server, inputs, tell).run(wanted))
         except AwsError as error:
-            message = error.message + _whose_keys(error, inputs.endpoint)
+            message = explained(error, inputs.endpoint)
             if not error.retryable:
                 raise UserError(message) from error
             raise WorldError(message) from error
-
-
-def _whose_keys(error: AwsError, endpoint: str | None) -> str:
-    """What a refused key should be, where it is not AWS that was asked."""
-    if not endpoint or error.code not in ("IAM_ROLE_MISSING", "IAM_ROLE_PERMISSIONS"):
-        return ""
-    return f". {endpoint} was asked: a Penstock server takes a key of its own, which `penstock keys create` makes there"
 
 
 def region_of(inputs: Inputs, environ: Mapping[str, str]) -> str | None:

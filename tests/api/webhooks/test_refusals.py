@@ -139,9 +139,26 @@ async def test_bodies_that_arrive_together_take_bounded_memory() -> None:
     assert await read() == b"x" * 100
 
 
-async def test_reading_a_hook_with_get_is_not_this_rooms_affair(store: Store) -> None:
+@pytest.mark.parametrize("name", ["shop", "unknown"])
+async def test_whoever_looks_with_a_browser_is_told_what_the_address_is_for(store: Store, name: str) -> None:
     async with door(store.deliveries) as at:
-        assert (await at.connection.ask("GET /webhooks/shop"))[0] == 404
+        status, headers, told = await at.connection.ask(f"GET /webhooks/{name}")
+    assert (status, headers["allow"]) == (405, "POST")
+    assert told.startswith(b"This address takes webhooks")
+
+
+async def test_a_signed_download_from_a_bucket_of_that_name_is_not_this_rooms_affair(store: Store) -> None:
+    async with door(store.deliveries) as at:
+        await at.connection.send(b"GET /webhooks/shop HTTP/1.1\r\nhost: x\r\nauthorization: AWS4-HMAC-SHA256 x\r\n\r\n")
+        assert (await at.connection.answer())[0] == 404
+
+
+async def test_what_is_not_signed_is_not_parsed(store: Store) -> None:
+    broken = b'{"ref": '
+    async with door(store.deliveries) as at:
+        for headers in (of_github(PUSH), of_github(broken, content_type="text/xml", x_hub_signature_256=sign(PUSH))):
+            assert await at.post("shop", broken, headers) == UNSIGNED
+        assert (await at.post("shop", broken, of_github(broken)))[0] == 400
 
 
 class Memory:
