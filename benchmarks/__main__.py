@@ -17,6 +17,7 @@ NAMES = (
     "aws",
     "watch",
     "webhooks",
+    "state",
 )
 
 

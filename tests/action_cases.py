@@ -60,14 +60,18 @@ class Job:
         return file
 
     def push(self) -> str:
-        """Commit what was written, and check it out as actions/checkout does: one commit, on its branch."""
+        """Commit what was written, and check it out."""
         git(self.origin, "add", "--all")
         self.sha = commit(self.origin)
+        self.check_out()
+        return self.sha
+
+    def check_out(self) -> None:
+        """As actions/checkout does: one commit, on its branch."""
         self.workspace.mkdir(parents=True, exist_ok=True)
         git(self.workspace, "init", "--quiet")
         git(self.workspace, "fetch", "--quiet", "--depth=1", f"file://{self.origin}", "main")
         git(self.workspace, "checkout", "--quiet", "--force", "-B", "main", "FETCH_HEAD")
-        return self.sha
 
     def run(
         self,

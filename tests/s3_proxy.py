@@ -19,18 +19,27 @@ import moto_server
 
 @dataclass
 class Proxy:
-    """*asked*: METHOD and path of every request. *spoil*: changes the body of answers to GET, whose length stays."""
+    """*asked*: METHOD and path of every request. *spoil*: changes the body of answers to GET, whose length stays.
+
+    *before* and *after* see each request before it goes on, and before it is answered. False: the client hears nothing.
+    """
 
     url: str
     target: str
     asked: list[str] = field(default_factory=list)
     spoil: Callable[[bytes], bytes] | None = None
+    before: Callable[[str], bool] = lambda asked: True
+    after: Callable[[str], bool] = lambda asked: True
 
     def reset(self) -> None:
         """Empty the server behind, and forget."""
         moto_server.reset(self.target)
         self.asked.clear()
         self.spoil = None
+        self.hear_everything()
+
+    def hear_everything(self) -> None:
+        self.before = self.after = lambda asked: True
 
 
 @contextlib.contextmanager
@@ -56,17 +65,24 @@ class _Forward(http.server.BaseHTTPRequestHandler):
     def _forward(self) -> None:
         server: Any = self.server
         proxy: Proxy = server.proxy
-        proxy.asked.append(f"{self.command} {self.path}")
+        asked = f"{self.command} {self.path}"
+        proxy.asked.append(asked)
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.send_response_only(100)
             self.end_headers()
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if not proxy.before(asked):
+            self.close_connection = True
+            return
         connection = http.client.HTTPConnection(urlsplit(proxy.target).netloc, timeout=30)
         with contextlib.closing(connection):
             headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             content = answer.read()
+            if not proxy.after(asked):
+                self.close_connection = True
+                return
             self._answer(answer, content, proxy)
 
     def _answer(self, answer: http.client.HTTPResponse, content: bytes, proxy: Proxy) -> None:

@@ -24,6 +24,7 @@ def test_the_locked_versions_are_those_that_the_package_allows() -> None:
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
     for name, wanted in (
         ("image.txt", project["project"]["dependencies"]),
+        ("image.txt", project["project"]["optional-dependencies"]["postgresql"]),
         ("image-build.txt", project["build-system"]["requires"]),
     ):
         versions = locked(name)

@@ -19,6 +19,6 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.cli.session import find_deployment
     from runner.cli.wishes import opened_for_wishes, wish
 
-    with opened_for_wishes(arguments) as runner:
+    with opened_for_wishes(arguments, hold="now") as runner:
         held = find_deployment(runner.store, arguments.id)
         return wish(arguments, runner, held, lambda: runner.service.continue_(held), all_succeeded)

@@ -47,7 +47,7 @@ def _kept(text: str, arguments: argparse.Namespace) -> Path | None:
     try:
         from runner.wiring import state_folder
 
-        folder = state_folder(arguments.state, os.environ)
+        folder = state_folder(arguments.state, os.environ, "a report")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = folder / f"crash-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S.%fZ}.log"
         file.write_text(f"{sys.argv}\n{text}", encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.cli import checkout as checkouts
 from runner.cli.checkout import Checkout
-from runner.cli.session import note, opened, repository_of
+from runner.cli.session import Hold, note, opened, repository_of
 from runner.cli.words import count
 from runner.errors import ApplicationDoesNotExist, DeploymentGroupDoesNotExist, RevisionDoesNotExist
 from runner.model.manifest import Manifest
@@ -76,11 +76,14 @@ class Head(NamedTuple):
 
 
 @contextmanager
-def at_head(arguments: argparse.Namespace) -> Iterator[Head]:
-    """A runner that knows the checkout of `arguments.folder`, and the manifests that the arguments choose."""
+def at_head(arguments: argparse.Namespace, *, hold: Hold = "wait") -> Iterator[Head]:
+    """A runner that knows the checkout of `arguments.folder`, and the manifests that the arguments choose.
+
+    *hold*: as of `opened`.
+    """
     checkout = checkouts.find(arguments.folder)
     repository, known = repository_of(arguments, checkout)
-    with opened(arguments, checkout=None if known else repository, logging=True) as runner:
+    with opened(arguments, checkout=None if known else repository, logging=True, hold=hold) as runner:
         runner.store  # noqa: B018 - makes the state folder, for this user alone, before anything is put into it
         source = runner.sources.repository(repository.name)
         _fetch(source, checkout, repository.url)

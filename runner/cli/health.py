@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.store.lock import holder
     from runner.wiring import state_folder
 
-    folder = state_folder(arguments.state, os.environ)
+    folder = state_folder(arguments.state, os.environ, "`penstock health`")
     if (found := holder(folder)) is None:
         raise WorldError(f"no process drives the state folder {folder}")
     told = _ask(found.url) if found.url else {"status": "ok"}

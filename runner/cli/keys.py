@@ -40,9 +40,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from runner.cli import exits
     from runner.cli.invitation import invite
-    from runner.cli.session import opened
+    from runner.cli.session import check_folder, opened
 
     _check(arguments)
+    check_folder(arguments, "keys")  # they are for `serve`
     action = {"create": _create, "list": _list, "revoke": _revoke, "enrol": invite}[arguments.action]
     with opened(arguments) as runner:
         action(arguments, runner)

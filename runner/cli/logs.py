@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.model.value import to_json
 
     with opened(arguments) as runner:
+        _check_kept(runner)
         deployment_id = find_deployment(runner.store, arguments.id)
         texts = {name: runner.logs.read(deployment_id, name) for name in _targets(arguments, runner, deployment_id)}
     if arguments.output == "json":
@@ -35,6 +36,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(texts)
     return exits.FINE
+
+
+def _check_kept(runner: "Runner") -> None:
+    """Raises `UserError`."""
+    from runner.errors import UserError
+
+    if runner.is_elsewhere:
+        raise UserError(
+            f"what scripts print is not kept in {runner.place}; the run that deployed has printed it. `penstock show ID` "
+            "has the last lines of what failed"
+        )
 
 
 def _targets(arguments: argparse.Namespace, runner: "Runner", deployment_id: str) -> list[str]:

@@ -109,7 +109,7 @@ def _add_global_options(parser: argparse.ArgumentParser, *, again: bool = False)
 
     here, there = "./penstock.toml, if there is one", "$PENSTOCK_STATE, else the user's state folder"
     add("--config", metavar="FILE", type=Path, help=f"the runner's configuration (default: {here})")
-    add("--state", metavar="DIR", type=Path, help=f"the state folder (default: {there})")
+    add("--state", metavar="PLACE", help=f"the state folder, s3:// or postgresql:// address (default: {there})")
     add("--output", choices=("text", "json"), default="text", help="how results are printed (default: text)")
     traces = "say more: every lifecycle event, debug logs, tracebacks"
     add("--verbose", action="store_true", default=False, help=traces)

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.cli.session import note
     from runner.model.value import to_json
 
-    with at_head(arguments) as head:
+    with at_head(arguments, hold="no") as head:
         service, checkout = head.runner.service, head.checkout
         state, wanted = service.state(), head.wanted()
         for message in head.absent(wanted):

@@ -96,7 +96,8 @@ class Progress:
         try:
             shown = await asyncio.shield(reading)
         except asyncio.CancelledError:
-            self._show(await reading)
+            with suppress(WorldError):  # it would be caught in place of the cancellation
+                self._show(await reading)
             raise
         self._show(shown)
 

@@ -34,9 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from runner.cli import exits
-    from runner.cli.session import checkout_here, note, opened
+    from runner.cli.session import check_folder, checkout_here, note, opened
     from runner.cli.sigterm import sigterm_interrupts
 
+    check_folder(arguments, "serve")
     here = checkout_here(arguments)
     with sigterm_interrupts(), opened(arguments, checkout=here, logging=True) as runner, runner.driving():
         if not runner.config.repositories:

@@ -5,9 +5,9 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Literal, TextIO, cast
 
-from runner.errors import DeploymentDoesNotExist, UserError
+from runner.errors import DeploymentDoesNotExist, StateFolderBusy, UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,14 +17,26 @@ if TYPE_CHECKING:
     from runner.store.store import Store
     from runner.wiring import Runner
 
+LOOK_ELSEWHERE_EVERY = 2.0  # seconds: whether somebody else still has a state that is in no folder
 _ID_LENGTH = len("d-") + 9
+
+
+Hold = Literal["no", "wait", "now"]
 
 
 @contextmanager
 def opened(
-    arguments: argparse.Namespace, *, checkout: "RepositoryConfig | None" = None, logging: bool = False
+    arguments: argparse.Namespace,
+    *,
+    checkout: "RepositoryConfig | None" = None,
+    logging: bool = False,
+    hold: Hold = "no",
 ) -> Iterator["Runner"]:
-    """The runner on the state folder that the global options name. *logging*: for verbs that do things."""
+    """The runner on the state that the global options name. *logging*: for verbs that do things.
+
+    *hold*: for verbs that write, who have to have a state that is in no folder to themselves; they wait for another
+    process to end, or are refused at once.
+    """
     from runner.wiring import open_runner
 
     if logging:
@@ -36,9 +48,37 @@ def opened(
     gc.freeze()  # what has been loaded stays; nobody need look at it again
     gc.enable()
     try:
+        if runner.is_elsewhere and hold != "no":
+            _hold(runner, wait=hold == "wait")
         yield runner
     finally:
         runner.close()
+
+
+def _hold(runner: "Runner", *, wait: bool) -> None:
+    """Raises `StateFolderBusy`."""
+    import time
+
+    told = False
+    while True:
+        try:
+            return runner.hold()
+        except StateFolderBusy as busy:
+            if not wait:
+                raise
+            if not told:
+                told = True
+                note(f"{busy.message.partition(';')[0]}; waiting for it to end")
+        time.sleep(LOOK_ELSEWHERE_EVERY)
+
+
+def check_folder(arguments: argparse.Namespace, verb: str) -> None:
+    """Raises `UserError`: the state is in no folder, and *verb* needs it to be in one."""
+    import os
+
+    from runner.wiring import state_folder
+
+    state_folder(arguments.state, os.environ, f"`penstock {verb}`")
 
 
 def repository_of(arguments: argparse.Namespace, checkout: "Checkout") -> "tuple[RepositoryConfig, bool]":

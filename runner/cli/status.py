@@ -7,11 +7,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from runner.model.status import GroupState, State
+    from runner.wiring import Runner
 
 DESCRIPTION = """\
 Shows for every deployment group the revision it has, the deployment that is under way or waits, and the health of its
 targets (hosts, or the function or service); then the changes that are pending or were refused, repositories that cannot
-be reached, the last delivery of each webhook, what is wrong with webhooks, and notifications that were not delivered."""
+be reached, the last delivery of each webhook, what is wrong with webhooks, pull requests that were not told, and
+notifications that were not delivered."""
 EXAMPLE = """\
 penstock status
 penstock --output json status | jq '.groups[] | select(.active)'"""
@@ -31,24 +33,21 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.output == "json":
             print(to_json(state))
         else:
-            _show(state, str(runner.folder))
+            _show(state, runner)
     return exits.FINE
 
 
-def _show(state: "State", folder: str) -> None:
-    from pathlib import Path
-
+def _show(state: "State", runner: "Runner") -> None:
     from runner.cli.screen import console, line, table
-    from runner.store.lock import holder
 
     out = console()
     if not state.groups:
-        print(f"nothing was deployed from the state folder {folder} yet; `penstock deploy` begins")
+        print(f"nothing was deployed from {runner.place} yet; `penstock deploy` begins")
     else:
         table(out, ("GROUP", "HAS", "SINCE", "TARGETS", "NOW"), [_row(group) for group in state.groups])
     _show_attention(state, out)
-    if _waits_for_a_driver(state) and holder(Path(folder)) is None:
-        line(out, f"no process drives the state folder {folder}: penstock sync, or serve, takes up what is under way")
+    if _waits_for_a_driver(state) and not runner.is_driven:
+        line(out, f"no process drives {runner.place}: penstock sync, or serve, takes up what is under way")
 
 
 def _waits_for_a_driver(state: "State") -> bool:
@@ -89,7 +88,7 @@ def _now(group: "GroupState") -> str:
 
 def _show_attention(state: "State", out: "Console") -> None:
     from runner.cli.screen import line
-    from runner.cli.words import moment, one_line
+    from runner.cli.words import count, moment, one_line
 
     for each in state.changes:
         change = each.change
@@ -107,6 +106,10 @@ def _show_attention(state: "State", out: "Console") -> None:
             line(out, f"webhook {webhook.repository}: {one_line(webhook.problem)}")
         if webhook.last_delivery_at is None:
             line(out, f"webhook {webhook.repository}: no delivery yet; its sender needs the address and the secret")
+    for unsaid in state.pull_requests:
+        what = f"{unsaid.untold} are not told yet" if unsaid.untold else "could not be asked for"
+        often = f"failed {count(unsaid.failures, 'time')}, last at {moment(unsaid.failed_at)}"
+        line(out, f"pull requests of {unsaid.repository}: {what} ({often}): {one_line(unsaid.error)}")
     if state.undelivered:
         line(out, f"{state.undelivered} notifications are not delivered yet, or were given up")
     for unsent in state.undelivered_to:

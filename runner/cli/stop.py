@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from runner.cli.session import find_deployment
     from runner.cli.wishes import opened_for_wishes, wish
 
-    with opened_for_wishes(arguments) as runner:
+    with opened_for_wishes(arguments, hold="now") as runner:
         stopped = find_deployment(runner.store, arguments.id)
         return wish(
             arguments, runner, stopped, lambda: runner.service.stop(stopped, rollback=arguments.rollback), _well

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from runner.cli.follow import Verdict, carry_out, show_recorded
-from runner.cli.session import checkout_here, opened
+from runner.cli.session import Hold, checkout_here, opened
 from runner.errors import StateFolderBusy
 from runner.model.deployment import Deployment
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from runner.wiring import Runner
 
 
-def opened_for_wishes(arguments: argparse.Namespace) -> "AbstractContextManager[Runner]":
-    """A runner that can also carry out what it records."""
-    return opened(arguments, checkout=checkout_here(arguments), logging=True)
+def opened_for_wishes(arguments: argparse.Namespace, hold: Hold = "wait") -> "AbstractContextManager[Runner]":
+    """A runner that can also carry out what it records. *hold*: as of `opened`."""
+    return opened(arguments, checkout=checkout_here(arguments), logging=True, hold=hold)
 
 
 def wish(

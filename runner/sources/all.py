@@ -35,6 +35,7 @@ class AllSources:
     """The configured *repositories*, and every bucket and image that this process may read, cached below *state_folder*.
 
     *aws*: the process's own, for images in Amazon ECR. *registries*: where to log in. *logins*: as of `SmartHttp`.
+    *bring_back*: as of `Bundles`.
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class AllSources:
         aws: "Callable[[], Aws] | None" = None,
         registries: Iterable[RegistryConfig] = (),
         logins: "Logins" = lambda config: None,
+        bring_back: Callable[[Path], bool] = lambda archive: False,
     ) -> None:
         self._configured = {each.name: each for each in repositories}
         self._folder = state_folder
-        self._bundles = Bundles(state_folder / "bundles")
+        self._bundles = Bundles(state_folder / "bundles", bring_back=bring_back)
         self._documents = Documents(state_folder / "documents")
         self._aws = aws or _new_aws
         self._registries = tuple(registries)

@@ -61,8 +61,11 @@ Writer: TypeAlias = Callable[[Incoming], None]
 class Bundles:
     """The cache in *folder*. Safe for threads and for several processes."""
 
-    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
-        self._folder, self._limits = folder, limits or Limits()
+    def __init__(
+        self, folder: Path, limits: Limits | None = None, bring_back: Callable[[Path], bool] = lambda archive: False
+    ) -> None:
+        """*bring_back*: of archives that were accepted and are not on this disk; False: it cannot."""
+        self._folder, self._limits, self._bring_back = folder, limits or Limits(), bring_back
         self._coming: dict[str, Future[Bundle]] = {}
         self._guard = threading.Lock()
         self._swept = False
@@ -72,6 +75,8 @@ class Bundles:
         try:
             entry = json.loads(self._entry(key).read_text())
             path = self._folder / f"{entry['sha256']}.{entry['bundle_type']}"
+            if not path.exists() and _found(path).exists() and not self._bring_back(path):
+                return None
             if path.stat().st_size != entry["size"]:
                 return None
             os.utime(_found(path))  # the time of its last use, for `prune`

@@ -6,10 +6,10 @@ wait for it.
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -17,26 +17,38 @@ from sqlalchemy import event, exc
 from runner.errors import RunnerError, WorldError
 from runner.store.ownership import what_to_do
 
-HEAD = "0006"  # newest migration; a database that is there already costs no import of alembic
+if TYPE_CHECKING:
+    from runner.store.elsewhere.shipping import Shipping
+
+HEAD = "0007"  # newest migration; a database that is there already costs no import of alembic
 
 
 class Database:
     """One SQLite file in the state folder. Safe to use from several threads and processes.
 
     *carried*: what every writing transaction has among its execution options, for whoever needs to know it there.
+    *shipping*: the folder holds a copy, and what is committed counts once it is written elsewhere, too. *called*: what
+    people know it by, where that is not the folder.
     """
 
-    def __init__(self, folder: Path, carried: Mapping[str, Any] | None = None) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        carried: Mapping[str, Any] | None = None,
+        shipping: "Shipping | None" = None,
+        called: str | None = None,
+    ) -> None:
+        self.folder, self._shipping = folder, shipping
         self._carried = dict(carried or {})
         self.file = folder / "penstock.db"
-        with self.translated():
-            _make_private(folder)
-            self._engine = _engine(self.file)
-            self._migrate()
         self._lock, self._watch_lock = threading.Lock(), threading.Lock()
         self._writing = threading.local()  # `connection`: of the transaction that this thread is in, if it is in one
         self._watching: sqlite3.Connection | None = None
+        self._plain: sqlite3.Connection | None = None
+        with self.translated():
+            _make_private(folder)
+            self._engine = _engine(self.file, shipping.settings if shipping else ())
+            self._open(called or str(self.file))
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -48,7 +60,7 @@ class Database:
             with self.translated(), outer.begin_nested():
                 yield outer
             return
-        with self._lock, self.translated(), self._engine.connect() as connection:
+        with self._counting(), self.translated(), self._engine.connect() as connection:
             connection = connection.execution_options(write=True, **self._carried)
             with connection.begin():
                 self._writing.connection = connection
@@ -56,6 +68,42 @@ class Database:
                     yield connection
                 finally:
                     self._writing.connection = None
+                if self._shipping:
+                    self._shipping.committing()
+
+    @contextmanager
+    def write_plainly(self) -> Iterator[sqlite3.Connection]:
+        """As `write`, past SQLAlchemy, which takes longer than a few statements: for what comes hundreds of times a second.
+
+        Not inside another one of the same thread, and no other one inside it.
+        """
+        with self._counting(), self.translated():
+            if self._plain is None:
+                self._plain = _detached(self._engine)
+            self._plain.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._plain
+                if self._shipping:
+                    self._shipping.committing()
+                self._plain.execute("COMMIT")
+            finally:
+                if self._plain.in_transaction:
+                    self._plain.execute("ROLLBACK")
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """One that writes at a time; and what it has committed counts when this ends."""
+        if self._shipping is None:
+            with self._lock:
+                yield
+            return
+        with self._lock:
+            self._shipping.check()
+            try:
+                yield
+            finally:
+                commit = self._shipping.committed()
+        self._shipping.wait(commit)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -66,6 +114,8 @@ class Database:
             return
         with self.translated(), self._engine.connect() as connection, connection.begin():
             yield connection
+        if self._shipping:
+            self._shipping.wait_for_all()
 
     def version(self) -> int:
         """Changes whenever anybody, here or in another process, has committed."""
@@ -87,6 +137,9 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+        if self._plain is not None:
+            self._plain.close()
+            self._plain = None
         if self._watching is not None:
             self._watching.close()
             self._watching = None
@@ -103,7 +156,16 @@ class Database:
         except OSError as error:
             raise _in_words(self.folder, error.strerror or str(error), error) from error
 
-    def _migrate(self) -> None:
+    def _open(self, name: str) -> None:
+        if self._shipping is None:
+            self._migrate(name)
+            return
+        self._shipping.opened()
+        with self._counting():
+            self._shipping.committing()
+            self._migrate(name)
+
+    def _migrate(self, name: str) -> None:
         with self._engine.connect() as connection:
             known = sa.inspect(connection).has_table("alembic_version")
             version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
@@ -111,7 +173,7 @@ class Database:
             return
         if version is not None and version > HEAD:
             raise WorldError(
-                f"{self.file} was written by a newer Penstock (schema {version}, this one knows {HEAD}); "
+                f"{name} was written by a newer Penstock (schema {version}, this one knows {HEAD}); "
                 "run that version, or another state folder",
                 retryable=False,
             )
@@ -134,14 +196,15 @@ def _without_foreign_keys(connection: sa.Connection) -> Iterator[None]:
         raw.execute("PRAGMA foreign_keys=ON")
 
 
-def _engine(file: Path) -> sa.Engine:
+def _engine(file: Path, settings: Collection[str] = ()) -> sa.Engine:
+    """*settings*: pragmas of every connection, beside those of all databases."""
     engine = sa.create_engine(
         f"sqlite:///{file}", connect_args={"timeout": 30, "check_same_thread": False, "isolation_level": None}
     )
 
     @event.listens_for(engine, "connect")
     def _settings(connection: sqlite3.Connection, _record: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", *settings):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -150,6 +213,15 @@ def _engine(file: Path) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def _detached(engine: sa.Engine) -> sqlite3.Connection:
+    """A connection with all settings, that no pool knows."""
+    made = engine.raw_connection()
+    plain = made.driver_connection
+    assert isinstance(plain, sqlite3.Connection)
+    made.detach()
+    return plain
 
 
 def _make_private(folder: Path) -> None:

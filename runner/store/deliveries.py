@@ -1,11 +1,14 @@
 """Webhook deliveries: remembered before they are acknowledged, and closed when their repository was looked at."""
 
 import datetime as dt
+import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from runner.model.delivery import Delivery, DeliveryState, Taken, WebhookState
 from runner.model.value import from_json, to_json
@@ -16,16 +19,10 @@ from runner.store.tables import webhooks as taken_webhooks
 
 KEPT = 500_000  # deliveries, of all repositories
 AT_ONCE = 2_000  # that are dropped in one transaction
+_IN_ONE = 64  # that one statement stores; a power of two
 
 _C, _L, _W = deliveries.c, last_deliveries.c, taken_webhooks.c
 _OPEN = _C.settled_at.is_(None)
-_INSERT = insert(deliveries).on_conflict_do_nothing()
-_UPSERT = insert(last_deliveries)
-_UPSERT = _UPSERT.on_conflict_do_update(
-    index_elements=[_L.repository],
-    set_={name: _UPSERT.excluded[name] for name in ("delivery", "event", "refs", "received_at")}
-    | {"heard_at": sa.func.coalesce(_UPSERT.excluded.heard_at, _L.heard_at)},
-)
 
 
 class StoredDeliveries:
@@ -38,14 +35,16 @@ class StoredDeliveries:
         first: dict[tuple[str, str], Delivery] = {}
         for each in given:
             first.setdefault((each.repository, each.id), each)
-        with self._db.write() as tx:
-            # Past SQLAlchemy's own handling of each row, which costs as much as the insertion.
-            made = tx.exec_driver_sql(_insert_in(tx.dialect), [_row(each) for each in first.values()]).rowcount
-            newest = tx.execute(sa.select(sa.func.max(_C.id))).scalar_one()
-            known = {} if made == len(first) else _there(tx, first, newest - made)
+        rows = [_row(each) for each in first.values()]
+        with self._db.write_plainly() as tx:
+            made, newest = _inserted(tx, rows)
+            known = {}
+            if made < len(first):
+                newest = int(tx.execute(_NEWEST).fetchone()[0])
+                known = _there(tx, first, newest - made)
             new = [each for key, each in first.items() if key not in known]
             if new:
-                tx.execute(_UPSERT, _last_of_each(new))
+                tx.executemany(_update_of_last(), _last_of_each(new))
         return Stored([_taken(each, first, known) for each in given], newest)
 
     def open(self) -> dict[str, int]:
@@ -108,13 +107,46 @@ def webhooks(tx: sa.Connection) -> list[WebhookState]:
     ]
 
 
+_NEWEST = "SELECT max(id) FROM deliveries"
+_BODY = "SELECT body FROM deliveries WHERE repository = ? AND delivery = ? AND id <= ?"
 _COLUMNS = ("repository", "delivery", "event", "refs", "body", "received_at", "settled_at", "message")
+_LAST = ("repository", "delivery", "event", "refs", "received_at", "heard_at")
+
+
+def _inserted(tx: sqlite3.Connection, rows: list[tuple[str | None, ...]]) -> tuple[int, int]:
+    """How many of *rows* were new, and, if all were, the number of the last.
+
+    A statement takes many: at its beginning and end this thread waits for its turn, which the loop has just then.
+    """
+    cursor, made, at, size = tx.cursor(), 0, 0, _IN_ONE
+    while at < len(rows):
+        while size > len(rows) - at:
+            size //= 2
+        cursor.execute(_insertion(size), list(chain.from_iterable(rows[at : at + size])))
+        made, at = made + cursor.rowcount, at + size
+    return made, cursor.lastrowid or 0
 
 
 @cache
-def _insert_in(dialect: sa.Dialect) -> str:
-    compiled = _INSERT.compile(dialect=dialect, column_keys=_COLUMNS)
-    assert tuple(compiled.positiontup or ()) == _COLUMNS
+def _insertion(rows: int) -> str:
+    one = _in_sql(insert(deliveries).on_conflict_do_nothing(), _COLUMNS)
+    values = f"({', '.join('?' * len(_COLUMNS))})"
+    assert one.count(values) == 1
+    return one.replace(values, ", ".join([values] * rows))
+
+
+@cache
+def _update_of_last() -> str:
+    made = insert(last_deliveries)
+    told = {name: made.excluded[name] for name in ("delivery", "event", "refs", "received_at")}
+    heard = sa.func.coalesce(made.excluded.heard_at, _L.heard_at)
+    return _in_sql(made.on_conflict_do_update(index_elements=[_L.repository], set_={**told, "heard_at": heard}), _LAST)
+
+
+def _in_sql(statement: Insert, columns: tuple[str, ...]) -> str:
+    """With a question mark for each of *columns*, in their order."""
+    compiled = statement.compile(dialect=sqlite.dialect(), column_keys=columns)
+    assert tuple(compiled.positiontup or ()) == columns
     return str(compiled)
 
 
@@ -125,28 +157,28 @@ def _row(each: Delivery) -> tuple[str | None, ...]:
     return each.repository, each.id, each.event, refs, each.body, at, settled, message
 
 
-def _last_of_each(new: list[Delivery]) -> list[dict[str, object]]:
+def _last_of_each(new: list[Delivery]) -> list[tuple[str | None, ...]]:
+    """As `_LAST` wants it."""
     last, heard = {each.repository: each for each in new}, {each.repository: each for each in new if each.looks}
     return [
-        {
-            "repository": name,
-            "delivery": each.id,
-            "event": each.event,
-            "refs": to_json(each.refs),
-            "received_at": each.received_at,
-            "heard_at": heard[name].received_at if name in heard else None,
-        }
+        (
+            name,
+            each.id,
+            each.event,
+            to_json(each.refs),
+            in_text(each.received_at),
+            in_text(heard[name].received_at) if name in heard else None,
+        )
         for name, each in last.items()
     ]
 
 
-def _there(tx: sa.Connection, first: dict[tuple[str, str], Delivery], before: int) -> dict[tuple[str, str], str]:
+def _there(tx: sqlite3.Connection, first: dict[tuple[str, str], Delivery], before: int) -> dict[tuple[str, str], str]:
     """Those that were there already, up to number *before*, each with the hash of its body."""
     found = {}
     for key in first:
-        same = (_C.repository == key[0], _C.delivery == key[1], _C.id <= before)
-        if (body := tx.execute(sa.select(_C.body).where(*same)).scalar()) is not None:
-            found[key] = body
+        if (row := tx.execute(_BODY, (*key, before)).fetchone()) is not None:
+            found[key] = str(row[0])
     return found
 
 

@@ -4,8 +4,9 @@ Every method is one transaction. Methods block; call them from threads where tha
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ from runner.model.fleets import Live
 from runner.model.journal import Entry
 from runner.model.manifest import GroupSettings, Manifest
 from runner.model.report import Reporting
-from runner.model.revision import Revision
+from runner.model.revision import Bundle, Revision
 from runner.model.status import ChangeState, ChangeStatus, GroupState, RepositoryState, State
 from runner.model.target import EventStatus, Host, InstanceHealth, Target, TargetStatus
 from runner.model.value import from_json, to_json
@@ -50,6 +51,7 @@ from runner.store.lifecycle_actions import LifecycleActions
 from runner.store.live import live_of
 from runner.store.outbox import Outbox, undelivered_to
 from runner.store.previews import StoredPreviews
+from runner.store.previews import states as preview_states
 from runner.store.rollouts import StoredRollouts
 from runner.store.sealing import Seal
 from runner.store.stock import Stock, Stocked
@@ -57,18 +59,30 @@ from runner.store.suspensions import Suspensions
 from runner.store.watched import WatchedDeployments
 from runner.store.wire import WireDeployments
 
+if TYPE_CHECKING:
+    from runner.store.elsewhere.shipping import Shipping
+
 
 class Store:
     """All state of one Penstock, in one folder. *pipeline*: the one of in-place deployments on servers.
 
     *key_file*: what secrets of access keys are encrypted with; by default `keys.key` in *folder*. *reportings*: which
-    repositories' deployments are reported to a forge.
+    repositories' deployments are reported to a forge. *shipping*, *called*: as of `Database`.
+    *at_hand*: the bundle of a revision, where this process has it; another one may have prepared the deployment.
     """
 
     def __init__(
-        self, folder: Path, pipeline: Pipeline, key_file: Path | None = None, reportings: Sequence[Reporting] = ()
+        self,
+        folder: Path,
+        pipeline: Pipeline,
+        key_file: Path | None = None,
+        reportings: Sequence[Reporting] = (),
+        shipping: "Shipping | None" = None,
+        called: str | None = None,
+        at_hand: Callable[[Bundle, Revision], Bundle] = lambda bundle, revision: bundle,
     ) -> None:
-        self._db = Database(folder, {"reportings": tuple(reportings)})
+        self._db = Database(folder, {"reportings": tuple(reportings)}, shipping, called)
+        self._at_hand = at_hand
         self.outbox = Outbox(self._db)
         self.keys = Keys(self._db, Seal(key_file or folder / "keys.key"))
         self.answers = Answers(self._db)
@@ -145,7 +159,7 @@ class Store:
             group=deployment.group,
             group_id=deployment.group_id,
             revision=deployment.exact,
-            bundle=stock.bundle,
+            bundle=self._at_hand(stock.bundle, deployment.exact),
             appspec=stock.appspec,
             appspec_file=stock.appspec_file or deployment.appspec,
             file_exists_behavior=deployment.options.file_exists_behavior,
@@ -461,6 +475,7 @@ class Store:
                 undelivered_to=tuple(undelivered_to(tx)),
                 deliveries=tuple(delivery_states(tx)),
                 webhooks=tuple(webhook_states(tx)),
+                pull_requests=tuple(preview_states(tx)),
             )
 
     def _events_of(self, tx: sa.Connection, deployment_id: str) -> tuple[str, ...]:

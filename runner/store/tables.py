@@ -514,3 +514,15 @@ previews = Table(
     sqlite_with_rowid=False,
     comment="Which pull requests were told what merging them would deploy",
 )
+
+preview_failures = Table(
+    "preview_failures",
+    metadata,
+    Column("repository", String(100), primary_key=True),
+    Column("failed_at", Time, nullable=False),
+    Column("failures", Integer, nullable=False, comment="in a row"),
+    Column("untold", Integer, nullable=False, comment="pull requests that were to be told, and were not"),
+    Column("error", Text, nullable=False),
+    sqlite_with_rowid=False,
+    comment="Repositories whose pull requests could not be told the last time; for people",
+)

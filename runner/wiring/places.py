@@ -8,7 +8,8 @@ from pathlib import Path
 from runner.errors import UserError
 
 CONFIG_FILE = "penstock.toml"
-_ELSEWHERE = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+.-]+):/")  # s3://, as a Path has it: with one slash
+_ADDRESS = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+.-]+):/|[^/]*\bdbname=")  # s3://, and what libpq understands, too
+KINDS = ("s3", "postgresql", "postgres")
 
 
 def now() -> dt.datetime:
@@ -16,25 +17,35 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def state_folder(named: Path | None, environ: Mapping[str, str]) -> Path:
-    """`--state`, else `PENSTOCK_STATE`, else the user's state folder. Raises `UserError` for what is no folder."""
-    if named is not None:
-        return _folder(str(named), "--state")
-    if environ.get("PENSTOCK_STATE"):
-        return _folder(environ["PENSTOCK_STATE"], "PENSTOCK_STATE")
-    import platformdirs
+def state_place(named: str | Path | None, environ: Mapping[str, str], by: str = "--state") -> Path | str:
+    """`--state`, else `PENSTOCK_STATE`, else the user's state folder. A str is an address: of S3 or a database.
 
-    return Path(platformdirs.user_state_dir("penstock"))
+    Raises `UserError` for an address of another kind. No address is shown: there may be a password in it. *by*: what has
+    *named* it.
+    """
+    by, text = (by, str(named)) if named is not None else ("PENSTOCK_STATE", environ.get("PENSTOCK_STATE"))
+    if not text:
+        import platformdirs
+
+        return Path(platformdirs.user_state_dir("penstock"))
+    if not (found := _ADDRESS.match(text)):
+        return Path(text).absolute()
+    if text.startswith(tuple(f"{kind}://" for kind in KINDS)):
+        return text
+    raise UserError(
+        f"{by} is an address ({found['kind'] or 'dbname='}:...) of a kind that holds no state; name a folder, "
+        "s3://BUCKET/PREFIX, or postgresql://USER@HOST/DATABASE"
+    )
 
 
-def _folder(named: str, by: str) -> Path:
-    """The address is not shown: there may be a password in it."""
-    if elsewhere := _ELSEWHERE.match(named):
-        raise UserError(
-            f"{by} is an address ({elsewhere['kind']}:...), and state is kept in folders only, not yet in S3 or in a "
-            "database. Name a folder; to share state between machines, run `penstock serve` and ask that"
-        )
-    return Path(named).absolute()
+def state_folder(named: str | Path | None, environ: Mapping[str, str], wanted_by: str) -> Path:
+    """As `state_place`, for what needs a folder. *wanted_by*: a verb, for the message. Raises `UserError`."""
+    if isinstance(place := state_place(named, environ), Path):
+        return place
+    raise UserError(
+        f"{wanted_by} needs a state folder, and this is an address: state in S3 or in a database is for one process at a "
+        "time, that deploys and ends. Name a folder on a disk of its own with --state"
+    )
 
 
 def config_file(named: Path | None) -> Path | None:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from runner import config as configuration
 from runner.config import Config, Listening, RepositoryConfig, Tls
+from runner.errors import RunnerError
 from runner.model.status import RepositoryState
 from runner.model.target import Host, HostKey
 from runner.plan.lifecycle import server_in_place
 from runner.wiring.drive import Drive
-from runner.wiring.places import config_file, now, state_folder
+from runner.wiring.places import config_file, now, state_place
 from runner.wiring.previewing import LookThenPreview
 from runner.wiring.stopping import cancelled, told_to_stop
 
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from runner.model.command import Job
     from runner.model.explanation import Explanation
     from runner.model.manifest import GroupSettings
+    from runner.model.revision import Bundle, Revision
     from runner.notify.outbox import Outbox
     from runner.previews import Previews
     from runner.service import Service
     from runner.sources.all import AllSources
     from runner.sources.git.http import SmartHttp
     from runner.sources.git.tokens import Login
+    from runner.store.elsewhere.state import StateElsewhere
     from runner.store.lock import Held
     from runner.store.logs import LogFiles
     from runner.store.store import Store
@@ -43,17 +46,31 @@ if TYPE_CHECKING:
 GRACE_FOR_MESSAGES = 5.0  # seconds in which a verb that is done still tries to deliver notifications
 
 
-def open_runner(*, config: Path | None, state: Path | None, checkout: RepositoryConfig | None = None) -> "Runner":
-    """A runner on one state folder. *checkout*: a repository to know beside the configured ones."""
+def open_runner(*, config: Path | None, state: str | Path | None, checkout: RepositoryConfig | None = None) -> "Runner":
+    """A runner on one state. *checkout*: a repository to know beside the configured ones."""
     loaded = configuration.load(config_file(config))
-    return Runner(loaded, state_folder(state, os.environ), checkout)
+    place = state_place(state, os.environ)
+    if isinstance(place, Path):
+        return Runner(loaded, place, checkout)
+    from runner.store.elsewhere.address import objects_at
+    from runner.store.elsewhere.state import StateElsewhere
+
+    elsewhere = StateElsewhere(objects_at(place), os.environ)
+    return Runner(loaded, elsewhere.folder, checkout, elsewhere)
 
 
 class Runner:
     """All rooms, introduced to each other, each built when it is first entered."""
 
-    def __init__(self, config: Config, folder: Path, checkout: RepositoryConfig | None = None) -> None:
-        self.config, self.folder = config, folder
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        checkout: RepositoryConfig | None = None,
+        elsewhere: "StateElsewhere | None" = None,
+    ) -> None:
+        """*elsewhere*: where the state is, when *folder* holds a copy for as long as this process runs."""
+        self.config, self.folder, self._elsewhere = config, folder, elsewhere
         self.repositories = (*config.repositories, *([checkout] if checkout else []))
         self._held: Held | None = None
 
@@ -63,7 +80,19 @@ class Runner:
 
         key_file = self.config.api.key_file
         reportings = self.forges.reportings if any(each.report for each in self.config.repositories) else ()
-        return Store(self.folder, server_in_place(), Path(key_file) if key_file else None, reportings)
+        shipping = self._elsewhere.look() if self._elsewhere else None
+        called = self._elsewhere.address if self._elsewhere else None
+        at_hand = self._in_this_copy if self._elsewhere else lambda bundle, revision: bundle
+        key = Path(key_file) if key_file else None
+        return Store(self.folder, server_in_place(), key, reportings, shipping, called, at_hand)
+
+    def _in_this_copy(self, bundle: "Bundle", revision: "Revision") -> "Bundle":
+        """*bundle* in this process's own cache; as it was, which is told then, where that cannot be had."""
+        with suppress(RunnerError):
+            found = self.sources.fetch(revision)
+            if found.sha256 == bundle.sha256:
+                return found
+        return bundle
 
     @cached_property
     def logs(self) -> "LogFiles":
@@ -76,7 +105,10 @@ class Runner:
         from runner.sources.all import AllSources
 
         self.store  # noqa: B018 - makes the state folder, private
-        return AllSources(self.repositories, self.folder, lambda: self.aws, self.config.registries, self._login)
+        bring_back = self._elsewhere.bring_bundle if self._elsewhere else lambda archive: False
+        return AllSources(
+            self.repositories, self.folder, lambda: self.aws, self.config.registries, self._login, bring_back
+        )
 
     @cached_property
     def aws(self) -> "Aws":
@@ -156,6 +188,33 @@ class Runner:
     def close(self) -> None:
         if "store" in self.__dict__:
             self.store.close()
+        if self._elsewhere:
+            self._elsewhere.close()
+
+    @property
+    def place(self) -> str:
+        """The state, as messages name it: `the state folder /var/lib/penstock`."""
+        return f"the state {self._elsewhere.address}" if self._elsewhere else f"the state folder {self.folder}"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the state is in no folder, and is one process's at a time."""
+        return self._elsewhere is not None
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether a process has the state."""
+        from runner.store.lock import holder
+
+        return (self._elsewhere.holder() if self._elsewhere else holder(self.folder)) is not None
+
+    def hold(self) -> None:
+        """Take a state that is in no folder, and have it until `close`. To be called before the state is read.
+
+        Raises `StateFolderBusy`, which names who has it. A folder may be shared: nothing is done.
+        """
+        if self._elsewhere:
+            self._elsewhere.hold()
 
     @contextmanager
     def driving(self) -> "Iterator[Held]":
@@ -168,6 +227,7 @@ class Runner:
         if self._held:
             yield self._held
             return
+        self.hold()
         self.store  # noqa: B018 - makes the folder, and says early when it cannot be written
         with driver_lock(self.folder) as self._held:
             try:

@@ -5,6 +5,10 @@ three steps. Whenever the kill comes, the restarted runner ends as one that was 
 """
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +45,7 @@ MUTATIONS = 7  # update the code, publish, invoke, three moves of the alias, inv
 class Orders:
     """The function, its hooks, and a commit that deploys version 2."""
 
-    def __init__(self, aws: Cloud, folder: Path) -> None:
+    def __init__(self, aws: Cloud, folder: Path, manifest: str = MANIFEST) -> None:
         self.aws = aws
         make_function(aws, "orders", greeting(1))
         self.functions = aws.client("lambda")
@@ -49,7 +53,7 @@ class Orders:
         s3 = aws.client("s3")
         s3.create_bucket(Bucket="acme-functions", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         s3.put_bucket_versioning(Bucket="acme-functions", VersioningConfiguration={"Status": "Enabled"})
-        self.checkout = Checkout(folder / "orders", {"penstock.yaml": MANIFEST})
+        self.checkout = Checkout(folder / "orders", {"penstock.yaml": manifest})
         s3.put_object(Bucket="acme-functions", Key=f"orders/{self.checkout.commit}.zip", Body=archive(greeting(2)))
 
     def hooks(self, url: str, key: dict[str, str]) -> None:
@@ -124,3 +128,28 @@ def test_a_rollout_that_is_killed_after_any_call_ends_as_one_that_is_not(
     assert done == WHOLE, done
     assert orders.left() == {"serves": "2", "routing": {}, "versions": ["$LATEST", "1", "2"]}
     assert len(aws.killed()) == (1 if kill_after else 0)
+
+
+WITHOUT_HOOKS = [each for each in WHOLE if not each.startswith("invoke")]
+
+
+@pytest.mark.parametrize("kill_after", range(9, 26, 4))
+def test_with_state_in_s3_a_run_that_is_lost_leaves_an_alias_that_the_next_knows_as_its_own(
+    aws: Cloud, tmp_path: Path, kill_after: int
+) -> None:
+    """What is written into the state changes something, too: so the kills meet both, before and after each other."""
+    hooks = "  hooks: {BeforeAllowTraffic: validate-before, AfterAllowTraffic: validate-after}\n"
+    orders = Orders(aws, tmp_path, MANIFEST.replace(hooks, ""))
+    aws.client("s3").create_bucket(Bucket="state", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    config = tmp_path / "penstock.toml"
+    config.write_text(f'[repositories.orders]\nurl = "{orders.checkout.folder}"\n')
+    aws.forget()
+    command = [sys.executable, "-m", "runner", "--config", str(config), "--state", "s3://state/orders", "sync"]
+    with subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **aws.environ}) as lost:
+        aws.kill_after(lost.pid, kill_after)
+        assert lost.wait(90) == -signal.SIGKILL
+    aws.client("s3").delete_object(Bucket="state", Key="orders/lease")  # as if a minute had passed
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **aws.environ}, capture_output=True, timeout=90)
+    assert done.returncode == 0, done.stderr.decode()
+    assert effects(aws.calls(mutating=True, service="lambda")) == WITHOUT_HOOKS
+    assert orders.left() == {"serves": "2", "routing": {}, "versions": ["$LATEST", "1", "2"]}

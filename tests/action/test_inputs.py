@@ -13,7 +13,7 @@ REMOTE = {"INPUT_MODE": "remote", "INPUT_APPLICATION": "shop", "INPUT_DEPLOYMENT
 def test_inputs_that_are_empty_are_not_given() -> None:
     inputs = read({"INPUT_STATE": "here", "INPUT_CONFIG": "", "INPUT_APPLICATION": "a\n b,\n", "INPUT_MODE": " "})
     assert (inputs.mode, inputs.config, inputs.on_cancel) == ("standalone", None, "stop")
-    assert inputs.state == Path("here").absolute()
+    assert inputs.state == str(Path("here").absolute())
     assert inputs.applications == ("a", "b")
 
 
@@ -22,9 +22,9 @@ def test_inputs_that_are_empty_are_not_given() -> None:
     [
         ({"INPUT_MODE": "both"}, "standalone or remote"),
         ({}, "outlives this job"),
-        ({"INPUT_STATE": "s3://bucket/prefix"}, "folders only"),
-        ({"INPUT_STATE": "postgresql://user:hidden@db/penstock"}, "folders only"),
-        ({"INPUT_STATE": "host=db dbname=penstock"}, "folders only"),
+        ({"INPUT_STATE": "gs://bucket/prefix"}, "s3://BUCKET/PREFIX, or postgresql://"),
+        ({"INPUT_STATE": "mysql://user:hidden@db/penstock"}, "s3://BUCKET/PREFIX, or postgresql://"),
+        ({"INPUT_STATE": "host=db password=hidden dbname=penstock"}, "s3://BUCKET/PREFIX, or postgresql://"),
         ({"INPUT_STATE": "x", "INPUT_ENDPOINT": "https://p.example.com"}, "belongs to `mode: remote`"),
         ({"INPUT_STATE": "x", "INPUT_ON_CANCEL": "panic"}, "stop or leave"),
         ({"INPUT_STATE": "x", "INPUT_WORKING_DIRECTORY": "not/there"}, "actions/checkout"),

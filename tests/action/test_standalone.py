@@ -1,7 +1,9 @@
 import os
+import shutil
 import signal
 
-import pytest
+import boto3
+import moto_server
 from acceptance_cases import wait_until
 from action_cases import Job, ours
 from composite_action import Ended, Running
@@ -80,14 +82,33 @@ def test_files_of_an_application_in_a_folder_are_named_as_the_repository_knows_t
     assert {each.properties["file"] for each in ended.named("error")} == {"services/api/penstock.yaml"}
 
 
-@pytest.mark.parametrize("state", ["s3://acme-state/shop", "postgresql://db.example.com/penstock"])
-def test_state_that_is_no_folder_is_refused_before_anything_is_done(job: Job, state: str) -> None:
-    ended = job.run(state=state)
+def test_state_in_an_address_of_another_kind_is_refused_before_anything_is_done(job: Job) -> None:
+    ended = job.run(state="gs://acme-state/shop")
     assert not ended.succeeded
     (error,) = ended.named("error")
-    assert "folders only" in error.data
-    assert "mode: remote" in error.data
+    assert "input state is an address (gs:...)" in error.data
+    assert "s3://BUCKET/PREFIX, or postgresql://" in error.data
     assert ended.outputs["status"] == "NotStarted"
+
+
+def test_state_in_s3_is_all_that_the_next_runner_needs(job: Job) -> None:
+    """Not even the repository: its checkout has one commit, and the rollback needs the one before."""
+    with moto_server.running_moto() as endpoint:
+        environment = moto_server.environment(endpoint)
+        keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+        boto3.client("s3", endpoint_url=endpoint, **keys).create_bucket(Bucket="acme-state")
+        assert job.run(environment=environment, state="s3://acme-state/shop").succeeded
+        job.write("page/broken", "")
+        job.write("page/index.html", "broken")
+        job.push()
+        shutil.rmtree(job.workspace)
+        job.check_out()
+        ended = job.run(environment=environment, state="s3://acme-state/shop")
+    assert ended.outputs["status"] == "Failed"
+    assert f"Rolls back {ended.outputs['deployment-ids']}." in ended.summary
+    assert "✓ Succeeded" in ended.summary.partition("Rolls back")[2]
+    assert job.page("web-1") == "hello"
+    assert not job.state.exists()
 
 
 def test_another_checkout_than_the_workflow_was_started_for_is_deployed_and_told(job: Job) -> None:

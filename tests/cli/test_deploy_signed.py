@@ -1,8 +1,10 @@
 """`penstock plan` and `penstock deploy` where commits must be signed."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from certificate_signers import by_openssl, certified, revocation_list
 from cli_cases import Penstock
 from commit_signers import Signers, commit_signed, signers
 
@@ -33,6 +35,28 @@ def test_an_unsigned_head_is_neither_planned_nor_deployed_and_a_signed_one_is(
     (penstock.here / "file").write_text("signed")
     commit_signed(penstock.here, people.by_ssh("ada"))
     assert penstock("plan").status == 0
+    assert penstock("deploy").status == 0
+
+
+def test_certificates_sign_too_and_their_list_stands_where_the_configuration_says(
+    penstock: Penstock, tmp_path: Path
+) -> None:
+    house = certified("House", authority=True)
+    ada, eve = (certified(name, house, address=f"{name}@example.com") for name in ("ada", "eve"))
+    penstock.checkout()
+    (penstock.here / "who.pem").write_text(f"signers: *@example.com\n{house.pem}")
+    (penstock.here / "gone.pem").write_text(revocation_list(house, eve))
+    with (penstock.here / "penstock.toml").open("a") as config:
+        config.write('[repositories.shop]\nurl = "."\n[repositories.shop.signatures]\n')
+        config.write('allowed_certificates = "who.pem"\nrevoked_certificates = "gone.pem"\n')
+    commit_signed(penstock.here, by_openssl(tmp_path, ada))
+    (penstock.here / "file").write_text("by Eve")
+    head = commit_signed(penstock.here, by_openssl(tmp_path, eve))
+    said = penstock("plan")
+    assert said.status != 0
+    assert f"commit {head[:10]} of shop is refused: its certificate, of CN=eve, is revoked" in said.err
+    (penstock.here / "file").write_text("by Ada")
+    commit_signed(penstock.here, by_openssl(tmp_path, ada))
     assert penstock("deploy").status == 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from store_cases import PIPELINE, T0, World, begin_with_tables
 
+from runner.errors import WorldError
 from runner.model.delivery import Delivery, DeliveryState
 from runner.store.database import Database
 from runner.store.deliveries import StoredDeliveries
@@ -30,6 +31,32 @@ def test_each_is_taken_once_also_among_those_that_come_together(kept: StoredDeli
     together = [delivery("2"), delivery("3"), delivery("3"), delivery("3", body="c" * 64), delivery("1", body="c" * 64)]
     assert kept.take(together).taken == ["Known", "New", "Known", "Conflict", "Conflict"]
     assert kept.take([delivery("3")]).newest == 3
+
+
+def test_what_fails_half_way_leaves_nothing_and_holds_up_nothing(
+    kept: StoredDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.store.deliveries._update_of_last", lambda: "no SQL")
+    with pytest.raises(WorldError, match="syntax error"):
+        kept.take([delivery("1")])
+    monkeypatch.undo()
+    assert not kept.open()
+    kept.configured({"shop": ""})
+    assert kept.take([delivery("1")]).taken == ["New"]
+
+
+def test_many_at_once_are_numbered_in_their_order_whatever_was_there_before(tmp_path: Path) -> None:
+    begin_with_tables(tmp_path)
+    database = Database(tmp_path)
+    kept = StoredDeliveries(database)
+    kept.take([delivery(str(number)) for number in (5, 70, 150)])
+    stored = kept.take([delivery(str(number % 200)) for number in range(203)])
+    assert [at for at, taken in enumerate(stored.taken) if taken != "New"] == [5, 70, 150, 200, 201, 202]
+    assert (set(stored.taken), stored.newest) == ({"New", "Known"}, 200)
+    with database.read() as tx:
+        names = [row[0] for row in tx.exec_driver_sql("SELECT delivery FROM deliveries ORDER BY id")]
+    database.close()
+    assert names == ["5", "70", "150", *(str(number) for number in range(200) if number not in (5, 70, 150))]
 
 
 def test_settling_goes_up_to_a_number_and_stays_within_a_repository(kept: StoredDeliveries) -> None:

@@ -15,10 +15,12 @@ from itertools import chain
 from typing import Any, NamedTuple, cast
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from runner.api.asgi import ARRIVED, CANCELS, CLOSE, Receive, Scope, Send, answer
+from runner.api.serving.idle import Idle
+from runner.api.serving.shortcut import Exchange, FindDirect, Shortcut
 from runner.api.serving.wire import Wire
 from runner.log import get_logger
 
@@ -45,14 +47,16 @@ class Limits(NamedTuple):
     head_bytes: int = 32 * 1024
 
 
-class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
+class Connection(Shortcut, asyncio.BufferedProtocol):
     """Lives as long as its socket. The slots keep what is added out of the dict that all instances share the keys of."""
 
     __slots__ = (
         "_gone",
         "_head_bytes",
+        "_idle",
         "_in_head",
         "_limits",
+        "_piece",
         "_refused",
         "_running",
         "_stalled",
@@ -61,14 +65,17 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         "_wire",
     )
 
-    def __init__(self, config: Config, state: ServerState, limits: Limits) -> None:
-        super().__init__(config, state, {})
+    def __init__(self, config: Config, state: ServerState, limits: Limits, find: FindDirect) -> None:
+        super().__init__(config, state, find)
         self._limits = limits
+        self._idle = Idle(self.loop, limits.idle, self.timeout_keep_alive_handler)
         self._timer: asyncio.TimerHandle | None = None  # for a head
         self._stalled: asyncio.TimerHandle | None = None
-        self._running: RequestResponseCycle | None = None  # the request that is worked on; others of a pipeline wait
+        self._running: RequestResponseCycle | Exchange | None = None  # what is worked on; others of a pipeline wait
         self._task: asyncio.Task[Any] | None = None
-        self._head_bytes, self._in_head, self._gone, self._refused = 0, False, False, False
+        self._head_bytes = 0  # of a head that is not complete
+        self._piece = 0  # bytes that came last
+        self._in_head, self._gone, self._refused = False, False, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._wire = Wire(transport, self._end)
@@ -85,7 +92,6 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone = True
         self._cancel_timers()
-        self._unset_keepalive_if_required()
         if self._running is not None:
             self._running.disconnected = True  # uvicorn tells only the last request of a pipeline
         if self._task is not None:
@@ -101,15 +107,16 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
     def data_received(self, data: bytes) -> None:
         if self._wire.is_closing():
             return  # what comes after the last answer
+        self._piece = len(data)
         super().data_received(data)
         if self._wire.is_closing():
             return  # it was no HTTP
         if self._in_head:
             self._expect_head()  # most heads come in one piece, and need no timer
-            self._head_bytes += len(data)
+            self._head_bytes += self._piece
             if self._head_bytes > self._limits.head_bytes:
                 self._refuse(b"431 Request Header Fields Too Large", b"The head of the request is too large.\n")
-        elif self._is_between() and self.timeout_keep_alive_task is None:
+        elif self._is_between() and not self._idle:
             self._expect_head()  # empty lines are no request, and do not make a connection live longer
 
     def on_message_begin(self) -> None:
@@ -121,16 +128,35 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
-        here, self.app = self.app, cast("Any", self._application(size))
+        super().on_headers_complete()
+
+    def is_simple(self) -> bool:
+        return not self._refused and self._head_fits() and super().is_simple()
+
+    def begin(self) -> None:
+        here, self.app = self.app, cast("Any", self._application())
         try:
-            super().on_headers_complete()
+            super().begin()
         finally:
             self.app = here
 
+    def busy_with(self, exchange: Exchange) -> None:
+        self._running = exchange
+        super().busy_with(exchange)
+
     def on_response_complete(self) -> None:
+        """In place of uvicorn's, which makes a timer here and cancels it with each request."""
         self._wire.flush()
-        super().on_response_complete()
+        if self._wire.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle.begin()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle.end()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -142,10 +168,15 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             self._stalled.cancel()
             self._stalled = None
 
-    def _application(self, size: int) -> Callable[..., Any]:
+    def _application(self) -> Callable[..., Any]:
         if self._refused:
             return _full
-        return _large if size > self._limits.head_bytes else self._run
+        return self._run if self._head_fits() else _large
+
+    def _head_fits(self) -> bool:
+        if self._head_bytes + self._piece <= self._limits.head_bytes:
+            return True  # no need to count
+        return len(self.url) + sum(map(len, chain.from_iterable(self.headers))) <= self._limits.head_bytes
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -205,6 +236,7 @@ class Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._stalled = self.loop.call_later(seconds, self._wire.abort)
 
     def _cancel_timers(self) -> None:
+        self._idle.cancel()
         for timer in (self._timer, self._stalled):
             if timer is not None:
                 timer.cancel()

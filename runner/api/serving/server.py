@@ -23,8 +23,8 @@ class Server(uvicorn.Server):
     """Serves *site*; *context*: TLS, or None."""
 
     def __init__(self, site: Site, limits: Limits, context: ssl.SSLContext | None) -> None:
-        super().__init__(_config(site, limits))
-        self._limits, self._context = limits, context
+        super().__init__(_config(site))
+        self._limits, self._context, self._find = limits, context, site.direct
         _quieten()
 
     @contextmanager
@@ -35,7 +35,7 @@ class Server(uvicorn.Server):
         assert sockets
         handshake = self._limits.handshake if self._context else None
         server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self.config, self.server_state, self._limits),
+            lambda: Connection(self.config, self.server_state, self._limits, self._find),
             sock=sockets[0],
             ssl=self._context,
             backlog=BACKLOG,
@@ -43,6 +43,11 @@ class Server(uvicorn.Server):
             ssl_shutdown_timeout=handshake,
         )
         self.servers, self.started = [server], True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):  # what waits past ASGI has no task that was cancelled
+            connection.transport.abort()
 
     def let_nobody_in(self) -> None:
         """Begin to end: no new connections, idle ones closed, each other one after the answer that it waits for."""
@@ -53,7 +58,7 @@ class Server(uvicorn.Server):
             connection.shutdown()
 
 
-def _config(site: Site, limits: Limits) -> uvicorn.Config:
+def _config(site: Site) -> uvicorn.Config:
     return uvicorn.Config(
         site,
         http=Connection,
@@ -64,7 +69,6 @@ def _config(site: Site, limits: Limits) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,  # an address that is counted as guessing keys must not be the client's own word
-        timeout_keep_alive=limits.idle,  # type: ignore[arg-type]  # goes to call_later
         timeout_graceful_shutdown=GRACE,
     )
 

@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from runner.api.asgi import Receive
 from runner.api.awsjson.exchange import HungUp
@@ -19,29 +20,60 @@ def too_large() -> Refusal:
     return Refusal(413, f"the body may have {LARGEST} bytes; the repository is polled all the same")
 
 
-class Body:
-    """One body. *content*: None when it was too large to keep; *macs* and *plain* have seen it all then, else nothing."""
+class Kept:
+    """A body that is here. *macs*: begun with each key; *before*: what is signed in front of it."""
 
-    def __init__(self, macs: "Sequence[hmac.HMAC]", plain: "hashlib._Hash", content: bytes | None) -> None:
-        self.content = content
-        self._macs, self._plain = macs, plain
+    __slots__ = ("_before", "_macs", "content")
+
+    def __init__(self, macs: "Sequence[hmac.HMAC]", before: bytes, content: bytes) -> None:
+        self.content, self._macs, self._before = content, macs, before
 
     def is_signed(self, given: bytes) -> bool:
-        """Whether *given*, `sha256=` and hex, is its signature by one of the keys. Each is compared in constant time, and
-        whoever signed with none of them has waited for all. To be asked once.
-        """
-        for mac in self._macs:
-            if self.content is not None:
-                mac.update(self.content)
-            if hmac.compare_digest(given, b"sha256=" + mac.hexdigest().encode()):
-                return True
-        return False
+        """Whether *given*, `sha256=` and hex, is its signature by one of the keys."""
+        return _is_one_of(given, map(self._signed, self._macs))
 
     def sha256(self) -> str:
-        """In hex. To be asked once."""
-        if self.content is not None:
-            self._plain.update(self.content)
+        """In hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def _signed(self, begun: "hmac.HMAC") -> "hmac.HMAC":
+        mac = begun.copy()
+        if self._before:
+            mac.update(self._before)
+        mac.update(self.content)
+        return mac
+
+
+class Hashed:
+    """A body that is too large to keep; everything of it goes through `update`."""
+
+    content: None = None
+
+    def __init__(self, macs: "Sequence[hmac.HMAC]", before: bytes) -> None:
+        self._macs, self._plain = [mac.copy() for mac in macs], hashlib.sha256()
+        for mac in self._macs:
+            mac.update(before)
+
+    def update(self, piece: bytes) -> None:
+        self._plain.update(piece)
+        for mac in self._macs:
+            mac.update(piece)
+
+    def is_signed(self, given: bytes) -> bool:
+        """As of one that was kept."""
+        return _is_one_of(given, self._macs)
+
+    def sha256(self) -> str:
+        """In hex."""
         return self._plain.hexdigest()
+
+
+Body: TypeAlias = Kept | Hashed
+
+
+def _is_one_of(given: bytes, macs: "Iterable[hmac.HMAC]") -> bool:
+    """Each is compared in constant time, and whoever signed with none of them has waited for all."""
+    return any(hmac.compare_digest(given, b"sha256=" + mac.hexdigest().encode()) for mac in macs)
 
 
 class Reading:
@@ -58,20 +90,18 @@ class Reading:
 
         Raises `Refusal` (408, 413), `HungUp`.
         """
-        own = [mac.copy() for mac in macs]
-        for mac in own:
-            mac.update(before)
         if seconds is None:
-            return await self._read(receive, own)
+            return await self._read(receive, macs, before)
         try:
             async with asyncio.timeout(seconds):
-                return await self._read(receive, own)
+                return await self._read(receive, macs, before)
         except TimeoutError:
             raise Refusal(408, f"the body did not arrive within {seconds:g} seconds") from None
 
-    async def _read(self, receive: Receive, macs: "list[hmac.HMAC]") -> Body:
-        pieces: list[bytes] | None = []
-        plain, size, taken = hashlib.sha256(), 0, 0
+    async def _read(self, receive: Receive, macs: "Sequence[hmac.HMAC]", before: bytes) -> Body:
+        pieces: list[bytes] = []
+        hashed: Hashed | None = None
+        size, taken = 0, 0
         try:
             more = True
             while more:
@@ -82,15 +112,16 @@ class Reading:
                 size += len(piece)
                 if size > LARGEST:
                     raise too_large()
-                if pieces is not None and size <= KEPT and len(piece) <= self._room:
+                if hashed is None and size <= KEPT and len(piece) <= self._room:
                     pieces.append(piece)
                     self._room, taken = self._room - len(piece), taken + len(piece)
                     continue
-                for each in (*(pieces or ()), piece):  # from here on it is only hashed
-                    plain.update(each)
-                    for mac in macs:
-                        mac.update(each)
-                pieces, self._room, taken = None, self._room + taken, 0
-            return Body(macs, plain, None if pieces is None else b"".join(pieces))
+                if hashed is None:  # from here on it is only hashed
+                    hashed = Hashed(macs, before)
+                    for each in pieces:
+                        hashed.update(each)
+                    pieces, self._room, taken = [], self._room + taken, 0
+                hashed.update(piece)
+            return hashed or Kept(macs, before, b"".join(pieces))
         finally:
             self._room += taken

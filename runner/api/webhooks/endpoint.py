@@ -6,17 +6,20 @@ take as long, whether there is such a repository or not; the log tells the owner
 
 import time
 import traceback
+from functools import partial
 from typing import NamedTuple
 
-from runner.api.asgi import ARRIVED, CLOSE, Receive, Scope, Send, answer, client
+from runner.api.asgi import ARRIVED, Receive, Scope, Send, answer, client
 from runner.api.awsjson.exchange import HungUp
+from runner.api.direct import Headers, Reply, Request
 from runner.api.identity.buckets import Buckets
-from runner.api.webhooks.body import LARGEST, SLOWEST, Body, Reading, too_large
+from runner.api.webhooks.answers import accepted, not_accepted
+from runner.api.webhooks.body import LARGEST, SLOWEST, Body, Kept, Reading, too_large
 from runner.api.webhooks.hooks import Hook, Hooks
-from runner.api.webhooks.intake import Intake
+from runner.api.webhooks.intake import Intake, Outcome
 from runner.api.webhooks.payload import refs
-from runner.api.webhooks.refusal import Refusal, unsigned
-from runner.api.webhooks.senders import KINDS, Kind, named, signed_before
+from runner.api.webhooks.refusal import Refusal, conflict, unsigned
+from runner.api.webhooks.senders import KINDS, named, signed_before
 from runner.errors import WorldError
 from runner.log import get_logger
 from runner.model.delivery import Delivery
@@ -24,21 +27,22 @@ from runner.ports import Clock
 
 PATH = "/webhooks/"
 SKEW = 300  # seconds between the clocks of a generic hook's sender and ours
-_UNREAD = frozenset({408, 413})  # statuses of requests that were not read to their end
 _LINES = 0.1, 5.0  # of the log, for one name: a second, and at once
 
 log = get_logger()
 
 
-class Accepted(NamedTuple):
-    """*status*: `stored`; `known`, where it was here before; `recorded`, where there is nothing to look for."""
+class Sent(NamedTuple):
+    """One request. *name*: of the repository that it is for, as the path has it."""
 
-    delivery: str
-    status: str
+    hook: Hook
+    name: str
+    headers: Headers
+    client: str
 
 
 class Webhooks:
-    """The ASGI application for the POST requests below `PATH`."""
+    """Takes the POST requests below `PATH`: as an ASGI application, or by `take` where one is there whole."""
 
     def __init__(self, hooks: Hooks, intake: Intake, clock: Clock) -> None:
         self._hooks, self._intake, self._clock = hooks, intake, clock
@@ -46,37 +50,61 @@ class Webhooks:
         self._lines = Buckets(*_LINES, time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hook = self._hooks.of(scope["path"].removeprefix(PATH))
-        headers = dict(scope["headers"])
+        sent = self._sent(scope["path"], dict(scope["headers"]), client(scope))
         try:
-            accepted = await self._accept(hook, headers, scope, receive)
+            delivery = self._judge(sent, await self._read(sent, scope, receive))
+            taken = await self._intake.take(delivery)
+            if taken == "Conflict":
+                raise conflict(delivery.id)
         except HungUp:
             return
-        except Refusal as refused:
-            closing = (CLOSE,) if refused.status in _UNREAD else ()
-            await answer(send, refused.status, {"message": refused.message}, *closing)
-            self._tell(hook, headers, scope, refused)
-        except WorldError as error:
-            log.warning("webhook not stored", repository=hook.repository, error=error.message)
-            await answer(send, 503, {"message": "it could not be stored; try again"}, (b"retry-after", b"10"))
-        except Exception:  # noqa: BLE001 - a bug of ours is told to the log, not to the sender
-            log.error("webhook failed", repository=hook.repository, exception=traceback.format_exc())
-            await answer(send, 500, {"message": "internal failure; the log knows more"})
+        except Exception as error:  # noqa: BLE001 - a bug of ours is told to the log, not to the sender
+            status, told, headers = not_accepted(error)
+            await answer(send, status, told, *headers)
+            self._tell(sent, error)
         else:
-            await answer(send, 202, accepted._asdict())
+            status, told, headers = accepted(delivery, taken)
+            await answer(send, status, told, *headers)
 
-    async def _accept(self, hook: Hook, headers: dict[bytes, bytes], scope: Scope, receive: Receive) -> Accepted:
-        kind = KINDS[hook.sender]
-        if _promised(headers) > LARGEST:
+    def take(self, request: Request, reply: Reply) -> None:
+        """The same for a request that is there whole: see `runner.api.direct`."""
+        sent = self._sent(request.path, request.headers, request.client)
+        try:
+            body = Kept(sent.hook.macs, signed_before(KINDS[sent.hook.sender], sent.headers), request.body)
+            delivery = self._judge(sent, body)
+            self._intake.hand(delivery, partial(self._stored, sent, delivery, reply))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._refuse(sent, error, reply)
+
+    def _stored(self, sent: Sent, delivery: Delivery, reply: Reply, outcome: Outcome) -> None:
+        if isinstance(outcome, Exception):
+            self._refuse(sent, outcome, reply)
+        elif outcome == "Conflict":
+            self._refuse(sent, conflict(delivery.id), reply)
+        else:
+            reply(accepted(delivery, outcome))
+
+    def _refuse(self, sent: Sent, error: Exception, reply: Reply) -> None:
+        reply(not_accepted(error))
+        self._tell(sent, error)
+
+    def _sent(self, path: str, headers: Headers, client: str) -> Sent:
+        name = path.removeprefix(PATH)
+        return Sent(self._hooks.of(name), name, headers, client)
+
+    async def _read(self, sent: Sent, scope: Scope, receive: Receive) -> Body:
+        if _promised(sent.headers) > LARGEST:
             raise too_large()
         seconds = None if ARRIVED in scope.get("extensions", ()) else SLOWEST
-        body = await self._reading.read(receive, hook.macs, signed_before(kind, headers), seconds)
+        before = signed_before(KINDS[sent.hook.sender], sent.headers)
+        return await self._reading.read(receive, sent.hook.macs, before, seconds)
+
+    def _judge(self, sent: Sent, body: Body) -> Delivery:
+        """Raises `Refusal`."""
+        hook, headers = sent.hook, sent.headers
+        kind = KINDS[hook.sender]
         if not (body.is_signed(headers.get(kind.signature, b"").lower()) and hook.known):
             raise unsigned()
-        return await self._store(self._delivery(hook, kind, headers, body))
-
-    def _delivery(self, hook: Hook, kind: Kind, headers: dict[bytes, bytes], body: Body) -> Delivery:
-        """Raises `Refusal`."""
         name, event = named(kind, headers)
         now = self._clock()
         if kind.timestamp is not None:
@@ -92,32 +120,32 @@ class Webhooks:
             looks=kind.looks(event),
         )
 
-    async def _store(self, delivery: Delivery) -> Accepted:
-        taken = await self._intake.take(delivery)
-        if taken == "Conflict":
-            raise Refusal(409, f"delivery {delivery.id} was here before, with another body")
-        if taken == "Known":
-            return Accepted(delivery.id, "known")
-        return Accepted(delivery.id, "stored" if delivery.looks else "recorded")
-
-    def _tell(self, hook: Hook, headers: dict[bytes, bytes], scope: Scope, refused: Refusal) -> None:
-        name = scope["path"].removeprefix(PATH)[:100]
-        if self._lines.take(name):
-            why = refused.message if refused.status != 403 else _why_not(hook, headers)
-            log.info("webhook refused", repository=name, client=client(scope), status=refused.status, reason=why)
+    def _tell(self, sent: Sent, error: Exception) -> None:
+        """The owner, by the log."""
+        name = sent.name[:100]
+        if isinstance(error, Refusal):
+            if self._lines.take(name):
+                why = error.message if error.status != 403 else _why_not(sent.hook, sent.headers)
+                log.info("webhook refused", repository=name, client=sent.client, status=error.status, reason=why)
+        elif isinstance(error, WorldError):
+            log.warning("webhook not stored", repository=name, error=error.message)
+        else:
+            log.error("webhook failed", repository=name, exception="".join(traceback.format_exception(error)))
 
 
-def _promised(headers: dict[bytes, bytes]) -> int:
+def _promised(headers: Headers) -> int:
     """Bytes of the body, as far as they are told."""
     length = headers.get(b"content-length", b"")
     return int(length) if length.isdigit() and len(length) < 16 else 0
 
 
-def _why_not(hook: Hook, headers: dict[bytes, bytes]) -> str:
+def _why_not(hook: Hook, headers: Headers) -> str:
     if not hook.known:
         return "no repository of this name has a [webhook] in penstock.toml"
     header = KINDS[hook.sender].signature
     if header not in headers:
+        if headers.get(b"x-event-key") == b"diagnostics:ping":  # seen at many releases; what is pushed is signed
+            return "it is a connection test of Data Center's, which Bitbucket does not sign; push something instead"
         return f"it is not signed: there is no {header.decode()}; give the sender the secret"
     return "the signature is of none of its secrets; is it the sender's secret, and the sender's kind?"
 

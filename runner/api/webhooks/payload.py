@@ -116,7 +116,7 @@ def refs(sender: Sender, event: str, content_type: bytes, content: bytes) -> tup
 
     Raises `Refusal`: it is neither JSON nor a form with JSON in `payload`.
     """
-    text = _json(content_type, content)
+    text = content if content_type == _JSON else _json(content_type, content)
     if not text and sender == "generic":
         return ()
     decoder, read = _DECODERS.get((sender, event), _OTHERS)
@@ -126,7 +126,7 @@ def refs(sender: Sender, event: str, content_type: bytes, content: bytes) -> tup
         return ()
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise Refusal(400, "the body is not JSON") from None
-    return tuple(dict.fromkeys(each for each in found if _REF.fullmatch(each)))[:MOST]
+    return tuple(dict.fromkeys(filter(_REF.fullmatch, found)))[:MOST]
 
 
 def _json(content_type: bytes, content: bytes) -> bytes:

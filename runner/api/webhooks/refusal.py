@@ -12,3 +12,8 @@ class Refusal(Exception):
 def unsigned() -> Refusal:
     """The one answer to everybody who is not known: no such repository, no webhook, no signature, a wrong one."""
     return Refusal(403, "there is no webhook here, or its signature is wrong")
+
+
+def conflict(delivery: str) -> Refusal:
+    """*delivery*: its ID, which another one had."""
+    return Refusal(409, f"delivery {delivery} was here before, with another body")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from runner.api.direct import Headers
 from runner.api.webhooks.refusal import Refusal
 from runner.model.delivery import Sender
 
@@ -50,20 +51,20 @@ KINDS: dict[Sender, Kind] = {
 }
 
 
-def signed_before(kind: Kind, headers: dict[bytes, bytes]) -> bytes:
+def signed_before(kind: Kind, headers: Headers) -> bytes:
     """What is signed in front of the body: `TIMESTAMP.ID.` of a generic hook."""
     if kind.timestamp is None:
         return b""
     return headers.get(kind.timestamp, b"") + b"." + headers.get(kind.id, b"") + b"."
 
 
-def named(kind: Kind, headers: dict[bytes, bytes]) -> tuple[str, str]:
+def named(kind: Kind, headers: Headers) -> tuple[str, str]:
     """Delivery ID and event. Raises `Refusal` when one of them is missing or malformed."""
     event = "generic" if kind.event is None else _header(headers, kind.event, _EVENT)
     return _header(headers, kind.id, _ID), event
 
 
-def _header(headers: dict[bytes, bytes], name: bytes, form: re.Pattern[str]) -> str:
+def _header(headers: Headers, name: bytes, form: re.Pattern[str]) -> str:
     value = headers.get(name, b"").decode("latin-1")
     if not form.fullmatch(value):
         what = f"malformed: it may have {_FORMS[form]}" if value else "missing"

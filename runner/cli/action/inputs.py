@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, cast
 
 from runner.errors import UserError
+from runner.wiring.places import state_place
 
 Mode: TypeAlias = Literal["standalone", "remote"]
 OnCancel: TypeAlias = Literal["stop", "leave"]
 
 _ONLY = {"standalone": ("config", "state"), "remote": ("endpoint", "region", "revision")}
-_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|.*\bdbname=", re.DOTALL)  # s3://, postgresql:// ...
 
 
 class Inputs(NamedTuple):
-    """*folder*: the checkout. *config*, *state*, *endpoint*, *region*, *revision*: None where not given."""
+    """*folder*: the checkout. *state*: a folder or an address. These, from *config* to *revision*: None where not given."""
 
     mode: Mode
     folder: Path
     config: Path | None
-    state: Path | None
+    state: str | None
     applications: tuple[str, ...]
     groups: tuple[str, ...]
     description: str
@@ -71,8 +71,8 @@ def _check_mode(given: Mapping[str, str], mode: Mode) -> None:
                 raise UserError(f"input {_shown(name)} belongs to `mode: {other}`, and this is `mode: {mode}`")
     if mode == "standalone" and "state" not in given:
         raise UserError(
-            "input state is missing: name a folder that outlives this job, on a self-hosted runner such as "
-            "/var/lib/penstock, else one that the workflow keeps with actions/cache (docs/github-action.md shows both)"
+            "input state is missing: name what outlives this job, such as s3://BUCKET/PREFIX, a PostgreSQL URL, or on a "
+            "self-hosted runner a folder such as /var/lib/penstock (docs/github-action.md shows all of them)"
         )
 
 
@@ -83,16 +83,12 @@ def _folder(given: Mapping[str, str]) -> Path:
     return folder.absolute()
 
 
-def _state(given: Mapping[str, str]) -> Path | None:
-    state = given.get("state")
-    if state is None:
+def _state(given: Mapping[str, str]) -> str | None:
+    """Raises `UserError`, which does not repeat what may hold a password."""
+    if (state := given.get("state")) is None:
         return None
-    if _ELSEWHERE.match(state):
-        raise UserError(
-            f"input state is {state.partition(':')[0]!r} and more: state is kept in folders only, not yet in S3 or in "
-            "a database. Name a folder; to share state between runners, run `penstock serve` and use `mode: remote`"
-        )
-    return Path(state).expanduser().absolute()
+    place = state_place(Path(state).expanduser() if state.startswith("~") else state, {}, "input state")
+    return str(place)
 
 
 def _endpoint(given: Mapping[str, str], environ: Mapping[str, str]) -> str | None:

@@ -203,7 +203,7 @@ class _Following:
         if ended:
             return ("The workflow was cancelled.",)
         what = "The deployments were told to stop, and" if self._stop_them else "The deployments were left as they are:"
-        return (f"The workflow was cancelled. {what} the next run on this state folder carries on with them.",)
+        return (f"The workflow was cancelled. {what} the next run on this state carries on with them.",)
 
     def _tell_outcome(self, deployments: Iterable[Deployment], *notes: str) -> None:
         self._tell(Outcome(tuple(self._rollouts(deployments)), notes))

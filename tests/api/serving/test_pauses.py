@@ -16,6 +16,13 @@ class Circle:
         self.itself = self
 
 
+@pytest.fixture(autouse=True)
+def frozen_again() -> Iterator[None]:
+    """As tests/conftest.py has it."""
+    yield
+    gc.freeze()
+
+
 @pytest.fixture
 def full_collections() -> Iterator[list[str]]:
     seen: list[str] = []
