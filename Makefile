@@ -3,19 +3,26 @@ PYTHON ?= python3
 ENGINE ?= docker
 VENV := .venv
 BIN := $(VENV)/bin
+# Half of a test's time is waiting for processes, so that two workers keep a core busy.
+PYTEST = $(BIN)/python -m pytest -n $$((2 * $$(nproc))) --dist worksteal
+unexport PYTHONDONTWRITEBYTECODE  # compiling everything anew for each process takes longer than the process
 
-.PHONY: demo test test-large install dev lint types floors conformance wheel bench docs image clean
+.PHONY: demo test test-large test-all install dev lint types floors conformance wheel bench docs image clean
 
 demo: install    ## deploy a small application for real, break it, and watch it being rolled back
 	@$(BIN)/python demo/run.py
 
 test: dev        ## the whole suite; installs what it needs
 	@scripts/debian-packages
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not large"
+	@$(PYTEST) -m "not large"
 
-test-large: dev  ## the bundles and outputs of a gigabyte, one after the other; needs some 4 GiB of disk
+test-large: dev  ## bundles and outputs of a gigabyte, one after the other (some 4 GiB of disk); generated cases in full number
 	@scripts/debian-packages
-	@$(BIN)/python -m pytest -m large
+	@PENSTOCK_ALL_CASES=1 $(PYTEST) -m "large or generated"
+
+test-all: dev    ## both in one run; CI asks for generated cases in full number as well
+	@scripts/debian-packages
+	@$(PYTEST)
 
 install: $(VENV)/installed
 dev: $(VENV)/dev-installed

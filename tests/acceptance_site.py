@@ -50,8 +50,8 @@ def until_ended(server: Server, deployment_id: str, *, killed: Callable[[], bool
             server.kill()  # it is dead already; this takes note of it
             server.start()
             restarted = True
-        deployment: dict[str, Any] = server.penstock("show", deployment_id)["deployment"]
-        if deployment["status"] in ("Succeeded", "Failed", "Stopped"):
+        if server.status(deployment_id) in ("Succeeded", "Failed", "Stopped"):
+            deployment: dict[str, Any] = server.penstock("show", deployment_id)["deployment"]
             return deployment
-        time.sleep(0.1)
+        time.sleep(0.02)
     raise AssertionError(f"{deployment_id} has not ended:\n{server.log}")

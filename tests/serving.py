@@ -5,12 +5,15 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from acceptance_cases import is_dead, shared_forge
 
 _LISTENING = re.compile(r"listening on (\S+)")
 _START_WITHIN = 60.0  # seconds
@@ -23,7 +26,9 @@ class Server:
         self._options = ["--config", str(config), "--state", str(state)]
         self._environment = {**os.environ, **environment}
         self._log = config.with_name(config.name + ".log")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._database = state / "penstock.db"
+        self._pid: int | None = None
+        self._runs = False
         self._address = "127.0.0.1:0"
 
     @property
@@ -32,8 +37,8 @@ class Server:
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        assert self._pid is not None
+        return self._pid
 
     @property
     def log(self) -> str:
@@ -41,29 +46,29 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command("serve", "--listen", self._address),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment,
-            )
+        self._log.write_bytes(b"")
+        self._pid = self._run(self._log, "serve", "--listen", self._address)
+        self._runs = True
         deadline = time.monotonic() + _START_WITHIN
         while not (found := _LISTENING.search(self.log)):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if is_dead(self._pid) or time.monotonic() > deadline:
                 self.kill()
                 raise AssertionError(f"penstock serve does not listen:\n{self.log}")
-            time.sleep(0.02)
+            time.sleep(0.01)
         self._address = found[1]
 
     def penstock(self, *arguments: str) -> Any:
         """What a verb on the same state folder says with `--output json`."""
-        done = subprocess.run(
-            self._command("--output", "json", *arguments), env=self._environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        said, complaints = (self._log.with_suffix(f".{name}") for name in ("said", "complaints"))
+        status = shared_forge().wait(self._run(complaints, "--output", "json", *arguments, out=said))
+        assert status == 0, f"{arguments}: {complaints.read_text()}"
+        return json.loads(said.read_text())
+
+    def status(self, deployment_id: str) -> str:
+        """Of a deployment, as an outsider sees it in the database; empty when there is no such."""
+        with contextlib.closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=30)) as database:
+            found = database.execute("SELECT status FROM deployments WHERE id = ?", (deployment_id,)).fetchone()
+        return str(found[0]) if found else ""
 
     def key(self, role: str = "admin", *options: str) -> dict[str, str]:
         """A new access key, as the environment variables that AWS's clients read."""
@@ -72,18 +77,23 @@ class Server:
 
     def stop(self) -> int:
         """Ask it to end, and wait until it has."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=60)
+        assert self._runs
+        os.kill(self.pid, signal.SIGTERM)
+        return self._wait()
 
     def kill(self) -> None:
-        """End it as a power cut would."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+        """End it as a power cut would. It may have ended before."""
+        if self._runs:
+            os.kill(self.pid, signal.SIGKILL)
+            self._wait()
 
-    def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "runner", *self._options, *arguments]
+    def _wait(self) -> int:
+        self._runs = False  # its number may be another's from now on
+        return shared_forge().wait(self.pid)
+
+    def _run(self, log: Path, *arguments: str, out: Path | None = None) -> int:
+        argv = [*self._options, *arguments]
+        return shared_forge().start(argv, Path.cwd(), log, environ=self._environment, out=out)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runner.store.elsewhere.shipping import Shipping
 
 HEAD = "0007"  # newest migration; a database that is there already costs no import of alembic
+_MADE_LATER = ("mirrors", "logs")  # in a state folder, once it has a database
 
 
 class Database:
@@ -166,11 +167,19 @@ class Database:
             self._migrate(name)
 
     def _migrate(self, name: str) -> None:
+        # Asked first: another process may be making the database, and then these.
+        used = [each for each in _MADE_LATER if (self.folder / each).exists()]
         with self._engine.connect() as connection:
             known = sa.inspect(connection).has_table("alembic_version")
             version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
         if version == HEAD:
             return
+        if version is None and used and self._shipping is None:
+            raise WorldError(
+                f"{name} is missing or empty, and the state folder was in use: it has {' and '.join(used)}. Restore the "
+                "database from a backup; or empty the folder, and everything is deployed as if for the first time",
+                retryable=False,
+            )
         if version is not None and version > HEAD:
             raise WorldError(
                 f"{name} was written by a newer Penstock (schema {version}, this one knows {HEAD}); "

@@ -99,7 +99,8 @@ def test_from_create_application_to_a_deployment_that_succeeded(
     location = push(aws, bundle)
     assert set(location) == {"bucket", "key", "bundleType", "eTag"}
     made = deploy(aws, location, "--deployment-config-name", "CodeDeployDefault.AllAtOnce", "--description", "first")
-    wait_until(lambda: status_of(aws, made) == "Succeeded", "the deployment")
+    wait_until(lambda: server.status(made) == "Succeeded", "the deployment")
+    assert status_of(aws, made) == "Succeeded"
     aws("deploy", "wait", "deployment-successful", "--deployment-id", made)
     assert [(tmp_path / f"web-{n}" / "srv/shop/index.html").read_text() for n in (1, 2)] == ["hello", "hello"]
 
@@ -145,7 +146,7 @@ def test_from_create_application_to_a_deployment_that_succeeded(
 
 
 def test_a_deployment_that_hangs_is_stopped_and_one_that_fails_says_where(
-    aws: AwsCli, bundle: Path, tmp_path: Path
+    aws: AwsCli, server: Server, bundle: Path, tmp_path: Path
 ) -> None:
     make_group(aws)
     location = push(aws, bundle)
@@ -162,12 +163,14 @@ def test_a_deployment_that_hangs_is_stopped_and_one_that_fails_says_where(
     stopped = aws("deploy", "stop-deployment", "--deployment-id", held)
     assert stopped["status"] == "Pending"
     (tmp_path / "web-1" / "held").unlink()
-    wait_until(lambda: status_of(aws, held) == "Stopped", "the stop")
+    wait_until(lambda: server.status(held) == "Stopped", "the stop")
+    assert status_of(aws, held) == "Stopped"
     assert aws("deploy", "stop-deployment", "--deployment-id", held)["status"] == "Succeeded"
 
     (tmp_path / "web-1" / "broken").touch()
     failed = deploy(aws, location, "--file-exists-behavior", "OVERWRITE")
-    wait_until(lambda: status_of(aws, failed) == "Failed", "the failure")
+    wait_until(lambda: server.status(failed) == "Failed", "the failure")
+    assert status_of(aws, failed) == "Failed"
     waiter = aws.run("deploy", "wait", "deployment-successful", "--deployment-id", failed)
     assert waiter.returncode == 255
     target = aws("deploy", "get-deployment-target", "--deployment-id", failed, "--target-id", "web-1")

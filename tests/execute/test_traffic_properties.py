@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from execute.simulated_function import CURRENT, FunctionSide
 from execute.simulated_service import ORIGINAL, ServiceSide
 from execute.traffic_simulation import CONTINUE, DENIED, HALF_WAY, PEOPLE, WORLD, Happenings, Simulation
+from generated import cases
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from platforms.services.fake_world import named_in
@@ -84,7 +86,8 @@ def held(reached: Sequence[tuple[float, float]], simulation: Simulation) -> bool
     return "hold" in simulation.continued or all(gap >= MINUTE.total_seconds() for gap in gaps)
 
 
-@settings(thorough, max_examples=40)
+@pytest.mark.generated
+@settings(thorough, max_examples=cases(80))
 @given(st.sampled_from([0.0, 0.4, 4.4]), st.booleans(), WEIGHTS, happenings(12))
 async def test_a_function_s_deployment_succeeds_whatever_breaks_on_the_way(
     lag: float, publishes: bool, weights: list[int], happening: Happenings
@@ -98,7 +101,8 @@ async def test_a_function_s_deployment_succeeds_whatever_breaks_on_the_way(
     assert len(side.published()) == publishes
 
 
-@settings(thorough, max_examples=60)
+@pytest.mark.generated
+@settings(thorough, max_examples=cases(120))
 @given(
     st.sampled_from([0.0, 0.4, 4.4]),
     st.booleans(),
@@ -129,7 +133,8 @@ WAITS = st.builds(
 )
 
 
-@settings(thorough, max_examples=30)
+@pytest.mark.generated
+@settings(thorough, max_examples=cases(60))
 @given(st.sampled_from([0.0, 0.0, 2.0]), st.integers(1, 4), WEIGHTS, WAITS, happenings(40))
 async def test_a_service_s_deployment_succeeds_whatever_breaks_on_the_way(
     lag: float, desired: int, weights: list[int], waits: BlueGreen, happening: Happenings
@@ -142,7 +147,8 @@ async def test_a_service_s_deployment_succeeds_whatever_breaks_on_the_way(
     assert held(side.reached, simulation)
 
 
-@settings(thorough, max_examples=60)
+@pytest.mark.generated
+@settings(thorough, max_examples=cases(120))
 @given(
     st.sampled_from([0.0, 0.0, 2.0]),
     st.sampled_from([False, False, False, True]),

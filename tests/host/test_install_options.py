@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from generated import cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from install_rig import Rig, copies
@@ -123,7 +124,8 @@ def drawn(rig: Rig, disk: Disk, behavior: str, mappings: list[tuple[str, str]]) 
     return plan.instructions, plan.problems, plan.retained, plan.overwritten
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.generated
+@settings(max_examples=cases(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(ENTRIES, max_size=12),
     st.lists(PATHS, max_size=10),

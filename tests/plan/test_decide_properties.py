@@ -1,4 +1,4 @@
-"""Ten thousand generated rollouts: random fleets, steps, failures, stops and crashes. The simulation checks every promise:
+"""Thousands of generated rollouts: random fleets, steps, failures, stops and crashes. The simulation checks every promise:
 
 never more hosts out of service than allowed, never a host or an event twice, no step after a stop, hosts never reached
 are Skipped, and every rollout ends.
@@ -6,6 +6,8 @@ are Skipped, and every rollout ends.
 
 from random import Random
 
+import pytest
+from generated import cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rollout_simulation import EVENTS, Rollout, plan_of
@@ -44,7 +46,8 @@ def rollouts(draw: st.DrawFn) -> tuple[Rollout, int | None]:
     return run, draw(st.none() | st.integers(0, total * len(EVENTS)))
 
 
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@pytest.mark.generated
+@settings(max_examples=cases(10_000), deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(case=rollouts(), crash=st.booleans())
 def test_every_rollout_keeps_every_promise(case: tuple[Rollout, int | None], crash: bool) -> None:
     run, stop_after = case

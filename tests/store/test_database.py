@@ -43,6 +43,20 @@ def test_a_state_folder_that_is_a_file_is_said_so(tmp_path: Path) -> None:
         Database(tmp_path / "state")
 
 
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_folder_in_use_whose_database_is_gone_does_not_begin_anew_in_silence(tmp_path: Path, empty: bool) -> None:
+    Database(tmp_path).close()
+    (tmp_path / "logs").mkdir()
+    Database(tmp_path).close()
+    for each in tmp_path.glob("penstock.db*"):
+        each.unlink()
+    if empty:
+        (tmp_path / "penstock.db").touch()
+    for _ in range(2):
+        with pytest.raises(WorldError, match=r"penstock\.db is missing or empty, .* it has logs\. Restore"):
+            Database(tmp_path)
+
+
 def test_what_fails_inside_a_transaction_leaves_nothing(tmp_path: Path) -> None:
     database = Database(tmp_path)
     with pytest.raises(ZeroDivisionError), database.write() as tx:
