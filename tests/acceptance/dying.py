@@ -5,10 +5,13 @@ Run as a script: WHEN NUMBER DELIVERY ARGV... Counted from 1 are the transaction
 
 import os
 import signal
+import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+
+import sqlalchemy as sa
 
 from runner.cli.main import main
 from runner.store.database import Database
@@ -16,21 +19,30 @@ from runner.store.database import Database
 
 def die(when: str, number: int, delivery: str) -> None:
     """Make this process kill itself there."""
-    write, counted = Database.write, [0]
+    counted = [0]
 
-    @contextmanager
-    def watched(self: Database) -> Iterator[Any]:
-        with write(self) as tx:
-            yield tx
-            if counted[0] or tx.exec_driver_sql("SELECT 1 FROM deliveries WHERE delivery = ?", (delivery,)).first():
-                counted[0] += 1
-            mine = counted[0]
-            if mine == number and when == "before":
+    def dying(write: Callable[[Database], AbstractContextManager[Any]]) -> Callable[[Database], Any]:
+        @contextmanager
+        def watched(self: Database) -> Iterator[Any]:
+            with write(self) as tx:
+                yield tx
+                if counted[0] or _holds(tx, delivery):
+                    counted[0] += 1
+                mine = counted[0]
+                if mine == number and when == "before":
+                    os.kill(os.getpid(), signal.SIGKILL)
+            if mine == number:
                 os.kill(os.getpid(), signal.SIGKILL)
-        if mine == number:
-            os.kill(os.getpid(), signal.SIGKILL)
 
-    Database.write = watched  # type: ignore[method-assign]
+        return watched
+
+    Database.write = dying(Database.write)  # type: ignore[method-assign]
+    Database.write_plainly = dying(Database.write_plainly)  # type: ignore[method-assign]
+
+
+def _holds(tx: sa.Connection | sqlite3.Connection, delivery: str) -> bool:
+    query = tx.execute if isinstance(tx, sqlite3.Connection) else tx.exec_driver_sql
+    return query("SELECT 1 FROM deliveries WHERE delivery = ?", (delivery,)).fetchone() is not None
 
 
 if __name__ == "__main__":
