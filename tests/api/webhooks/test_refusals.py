@@ -22,18 +22,15 @@ from runner.store.store import Store
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 UNSIGNED = (403, {"message": "there is no webhook here, or its signature is wrong"})
+NAMES = ("shop", "rotated", "forgotten", "cloud", "centre", "own", "quiet", "unknown", "", "../shop", "shop/", "%00")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["shop", "rotated", "forgotten", "cloud", "centre", "own", "quiet", "unknown", "", "../shop", "shop/", "%00"],
-)
 @pytest.mark.parametrize(
     "signature",
     [None, "", "sha256=", "sha256=" + "0" * 64, sign(PUSH, "guessed"), sign(PUSH, ""), "sha1=" + "0" * 40, "\xff" * 71],
 )
 async def test_whoever_does_not_sign_right_is_told_the_same_whatever_is_there(
-    store: Store, rows: Rows, name: str, signature: str | None
+    store: Store, rows: Rows, signature: str | None
 ) -> None:
     headers = of_github(PUSH)
     del headers["x-hub-signature-256"]
@@ -41,7 +38,7 @@ async def test_whoever_does_not_sign_right_is_told_the_same_whatever_is_there(
         for header in ("x-hub-signature-256", "x-hub-signature", "x-signature-256"):
             headers[header] = signature
     async with door(store.deliveries) as at:
-        assert await at.post(name, PUSH, headers) == UNSIGNED
+        assert [await at.post(name, PUSH, headers) for name in NAMES] == [UNSIGNED] * len(NAMES)
     assert rows() == []
 
 
