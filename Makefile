@@ -14,11 +14,11 @@ demo: install    ## deploy a small application for real, break it, and watch it 
 
 test: dev        ## the whole suite; installs what it needs
 	@scripts/debian-packages
-	@$(PYTEST) -m "not large"
+	@$(PYTEST) -m "not large and not sweep"
 
-test-large: dev  ## bundles and outputs of a gigabyte, one after the other (some 4 GiB of disk); generated cases in full number
+test-large: dev  ## bundles and outputs of a gigabyte (some 4 GiB of disk), whole sweeps, generated cases in full number
 	@scripts/debian-packages
-	@PENSTOCK_ALL_CASES=1 $(PYTEST) -m "large or generated"
+	@PENSTOCK_ALL_CASES=1 $(PYTEST) -m "large or sweep or generated"
 
 test-all: dev    ## both in one run; CI asks for generated cases in full number as well
 	@scripts/debian-packages

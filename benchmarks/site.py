@@ -22,7 +22,7 @@ deployment_groups:
     targets: {tags: {stage: all}}
     rollout: CodeDeployDefault.AllAtOnce
 """
-_GIT = {
+GIT = {
     **{f"GIT_{who}_{what}": "benchmark@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -126,7 +126,7 @@ class Repository:
 
 def git(folder: Path, *arguments: str) -> str:
     """What git says in *folder*, without the user's own configuration."""
-    environment = {**os.environ, **_GIT}
+    environment = {**os.environ, **GIT}
     done = subprocess.run(["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 

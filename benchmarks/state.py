@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks.measure import Sample, Table, in_turns
-from benchmarks.site import Site, folder
+from benchmarks.site import GIT, Site, folder
 
 RUNS = 10
 HISTORY = 200  # deployments before the size is taken
@@ -74,7 +74,7 @@ class _Case:
     def __init__(self, place: Path, name: str, environ: Mapping[str, str]) -> None:
         self._site = Site(place, hosts=1, hook=HOOK, hooked=HOOKED)
         self._site.repository.commit()
-        self.name, self._environ = name, {**os.environ, **environ}
+        self.name, self._environ = name, {**os.environ, **GIT, **environ}
         self._url = environ["PENSTOCK_STATE"]
 
     def penstock(self, verb: str) -> float:

@@ -24,6 +24,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no worker is left alone with it in the end."""
+    items.sort(key=lambda each: not (each.get_closest_marker("sweep") or each.get_closest_marker("large")))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_full_collection_for_each_listener() -> Iterator[None]:
     """A listener begins and ends with one, which takes a second in a process as large as that of the tests.

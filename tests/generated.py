@@ -4,5 +4,5 @@ import os
 
 
 def cases(all_of_them: int) -> int:
-    """A quarter, and all of them in `make test-large`."""
+    """A quarter, and all of them in `make test-large` and in CI."""
     return all_of_them if os.environ.get("PENSTOCK_ALL_CASES") else all_of_them // 4

@@ -77,7 +77,7 @@ def test_a_killed_run_is_carried_on_with_by_the_next(rig: S3Rig) -> None:
     sweep(rig, range(15, 28, 12))
 
 
-@pytest.mark.large
+@pytest.mark.sweep
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_killed_before_and_after_every_request(rig: S3Rig, shard: int) -> None:

@@ -70,7 +70,7 @@ def test_a_killed_run_is_carried_on_with_by_the_next(rig: DatabaseRig) -> None:
     sweep(rig, range(6, 17, 5))
 
 
-@pytest.mark.large
+@pytest.mark.sweep
 @pytest.mark.timeout(1800)
 def test_killed_at_any_number_of_pieces(rig: DatabaseRig) -> None:
     sweep(rig, range(1, 20))

@@ -88,7 +88,7 @@ def test_killed_at_some_transactions_a_push_is_deployed_once(site: Site) -> None
         assert kill_at(site, when, number), f"{when} {number}"
 
 
-@pytest.mark.large
+@pytest.mark.sweep
 @pytest.mark.timeout(1200)
 def test_killed_at_every_transaction_a_push_is_deployed_once(site: Site) -> None:
     number = 1

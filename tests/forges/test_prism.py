@@ -19,7 +19,7 @@ from runner.config import Config
 from runner.forges import Forges
 from runner.model.pull_request import Preview
 
-pytestmark = pytest.mark.large  # npm brings it, and it takes some ten seconds to start
+pytestmark = pytest.mark.sweep  # npm brings it, and it takes some ten seconds to start
 
 PRISM = "@stoplight/prism-cli@5.14.2"
 OWN = "/repos/{owner}/{repo}"
