@@ -20,7 +20,7 @@ from runner.threads import in_thread
 
 REMEMBERED = dt.timedelta(days=30)
 _TOGETHER = 512  # deliveries in one transaction, about
-_HANDFUL = 16  # deliveries that are handed over at once, while the loop goes on with what else has arrived
+_HANDFUL = 64  # deliveries that are handed over at once, while the loop goes on with what else has arrived
 _BUSY = 4  # deliveries that came together; then more are waited for
 GATHER = 0.003  # seconds from one transaction to the next. A commit costs as much CPU as ten deliveries
 _TIDY_AFTER, _TIDY_EVERY = 1_000, 3600.0  # deliveries, and seconds
