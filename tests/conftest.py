@@ -4,12 +4,14 @@ import asyncio
 import fcntl
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.loaders import JSONFileLoader
 
+from runner import log
 from runner.api.serving import listener
 
 
@@ -54,6 +56,15 @@ def aws_models_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", load_file)
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_lines_go_where_they_go_by_default() -> Iterator[None]:
+    """A test that runs a command in this process sends them to a stream of its own, which ends with the test."""
+    yield
+    log._pending = None
+    if (structlog := sys.modules.get("structlog")) is not None:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
