@@ -168,6 +168,11 @@ class AwsWorld:
         told = self.client.get_deployment_target(deploymentId=deployment_id, targetId=name)["deploymentTarget"]
         return dict(told.get("lambdaTarget") or told["ecsTarget"])
 
+    def weight(self, deployment_id: str) -> float:
+        """Percent of the traffic that the new version has, as it is recorded."""
+        found: float = self.target(deployment_id)["lambdaFunctionInfo"]["targetVersionWeight"]
+        return found
+
     def events(self, deployment_id: str) -> dict[str, dict[str, Any]]:
         return {each["lifecycleEventName"]: each for each in self.target(deployment_id)["lifecycleEvents"]}
 

@@ -27,6 +27,7 @@ def test_credentials_expire_and_the_region_goes_silent_and_it_goes_on(world: Aws
     for hour in range(1, 10):
         share = {"1": round(1 - hour / 10, 6), "2": round(hour / 10, 6)}
         world.until(lambda share=share: world.alias() == share)
+        world.until(lambda hour=hour: world.weight(made) == 10 * hour)  # recorded: from now on the next hour counts
         if hour == 4:
             world.aws.expire_credentials()
         if hour == 7:
