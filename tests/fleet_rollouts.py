@@ -1,18 +1,16 @@
 """Blue/green deployments on servers, through the store and the driver: hosts without machines, a clock of the test's own."""
 
 import asyncio
-import contextlib
 import datetime as dt
 import threading
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from driven import Driven
 from fakes.fleets import FakeFleets
 from fakes.platform import FakePlatform, succeed
 from fakes.traffic_platform import FakeTrafficPlatform
-from store_cases import ALL_AT_ONCE, PIPELINE, T0, group, manifest, revision
-from waiting import until
+from store_cases import ALL_AT_ONCE, group, manifest, revision
 
 from runner.execute.driver import Driver
 from runner.execute.prepare_fleets import prepare_fleets
@@ -29,8 +27,6 @@ from runner.plan.lifecycle import server_blue_green
 from runner.plan.targets import choose
 from runner.ports import Report
 from runner.service import Service
-from runner.store.logs import LogFiles
-from runner.store.store import Store
 
 MINUTE = dt.timedelta(minutes=1)
 INSTALL, ALLOW, BLOCK = server_blue_green().install, server_blue_green().allow, server_blue_green().block
@@ -63,22 +59,19 @@ class OneBundle:
         return b"version: 0.0\nos: linux\n"
 
 
-class World:
-    """One store, three blue hosts and three green ones; drivers come and go. *failing*: (host, event)."""
+class World(Driven):
+    """Three blue hosts and three green ones. *failing*: (host, event)."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder, PIPELINE)
-        self.logs = LogFiles(folder / "logs")
+        super().__init__(folder)
         self.platform = FakePlatform(self._run)
         self.fleets = FakeFleets()
         self.failing: set[tuple[str, str]] = set()
         self.gates: dict[str, asyncio.Event] = {}  # by event
         self.hosts = HOSTS
         self.groups: dict[str, tuple[Host, ...]] = {"web": instances("old")}  # Auto Scaling
-        self.time = T0
         self.may_prepare = threading.Event()
         self.may_prepare.set()
-        self._driver: Driver | None = None
         self._number = 0
 
     def deploy(self, rollout: Rollout = ALL_AT_ONCE, **settings: Any) -> str:
@@ -117,9 +110,8 @@ class World:
 
         return prepare(action.deployment, OneBundle(), lambda: self.hosts, lambda hosts, settings: None)  # type: ignore[arg-type]
 
-    @contextlib.asynccontextmanager
-    async def driven(self) -> AsyncIterator[Driver]:
-        driver = Driver(
+    def new_driver(self) -> Driver:
+        return Driver(
             self.store,
             self.platform,
             FakeTrafficPlatform(),
@@ -128,35 +120,12 @@ class World:
             lambda: self.time,
             fleets=self.fleets,
         )
-        self._driver = driver
-        running = asyncio.create_task(driver.run())
-        try:
-            yield driver
-        finally:
-            driver.drain()
-            await running
-            self._driver = None
-
-    def later(self, by: dt.timedelta) -> None:
-        self.time += by
-        if self._driver:
-            self._driver.wake()
 
     def roll_back(self, deployment_id: str) -> str:
         """By hand; the new deployment."""
         made = Service(self.store, lambda: (), lambda: self.time, ()).roll_back(deployment_id)
         assert made is not None
         return made
-
-    def get(self, deployment_id: str) -> Deployment:
-        return self.store.deployment(deployment_id)
-
-    async def comes_to(self, deployment_id: str, so: Callable[[Deployment], bool]) -> Deployment:
-        await until(lambda: so(self.get(deployment_id)))
-        return self.get(deployment_id)
-
-    async def ends(self, deployment_id: str) -> Deployment:
-        return await self.comes_to(deployment_id, lambda each: each.status.is_terminal)
 
     async def is_ready(self, deployment_id: str) -> Deployment:
         return await self.comes_to(deployment_id, lambda each: each.status is DeploymentStatus.READY)

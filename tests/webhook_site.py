@@ -9,16 +9,8 @@ from typing import Protocol
 
 from local_git import commit, git, new_repository
 from serving import Server, serving
+from shop import MANIFEST, appspec
 from webhook_rig import SECRETS, of_github
-
-MANIFEST = """penstock: v1
-application: shop
-platform: Server
-deployment_groups:
-  production:
-    targets: {tags: {stage: production}}
-    rollout: CodeDeployDefault.AllAtOnce
-"""
 
 
 class Site:
@@ -35,9 +27,7 @@ class Site:
         (folder / "host").mkdir()
         new_repository(self.work)
         (self.work / "penstock.yaml").write_text(MANIFEST)
-        (self.work / "appspec.yml").write_text(
-            "version: 0.0\nos: linux\nfiles:\n  - {source: content, destination: /srv}\n"
-        )
+        (self.work / "appspec.yml").write_text(appspec("content"))
         (self.work / "content").mkdir()
         self.numbers = iter(range(1, 10_000))
         self.commit()

@@ -5,18 +5,22 @@ from fleet_rollouts import ALLOW, BLOCK, BLUE, INSTALL, MINUTE, World, of
 from store_cases import PIPELINE
 
 from runner.errors import DeploymentAlreadyCompleted, UserError
-from runner.model.deployment import DeploymentStatus, ErrorInformation
+from runner.model.deployment import Deployment, DeploymentStatus, ErrorInformation
 from runner.model.manifest import BlueGreen
 
 
-async def test_a_rollback_gives_blue_hosts_the_traffic_back_and_takes_it_from_green_ones(world: World) -> None:
+async def rolled_back(world: World) -> Deployment:
+    """The rollback of a deployment that fails when a blue host is taken out of traffic."""
     world.failing.add(("blue2", "BlockTraffic"))
-    made = world.deploy(rollback_on=("DEPLOYMENT_FAILURE",))
+    failed = await world.ends(world.deploy(rollback_on=("DEPLOYMENT_FAILURE",)))
+    assert failed.rollback is not None and failed.rollback.rollback_deployment_id
+    world.failing.clear()
+    return await world.ends(failed.rollback.rollback_deployment_id)
+
+
+async def test_a_rollback_gives_blue_hosts_the_traffic_back_and_takes_it_from_green_ones(world: World) -> None:
     async with world.driven():
-        failed = await world.ends(made)
-        assert failed.rollback is not None and failed.rollback.rollback_deployment_id
-        world.failing.clear()
-        back = await world.ends(failed.rollback.rollback_deployment_id)
+        back = await rolled_back(world)
     assert (back.status, back.creator) == (DeploymentStatus.SUCCEEDED, "codeDeployRollback")
     assert world.ran(back.id) == of("blue", ALLOW) | of("green", BLOCK)
     order = [event for of_deployment, _, event, _ in world.platform.ran if of_deployment == back.id]
@@ -27,13 +31,8 @@ async def test_a_rollback_gives_blue_hosts_the_traffic_back_and_takes_it_from_gr
 
 
 async def test_after_a_rollback_the_same_fleets_are_blue_and_green_again(world: World) -> None:
-    world.failing.add(("blue2", "BlockTraffic"))
-    made = world.deploy(rollback_on=("DEPLOYMENT_FAILURE",))
     async with world.driven():
-        failed = await world.ends(made)
-        assert failed.rollback is not None and failed.rollback.rollback_deployment_id
-        world.failing.clear()
-        await world.ends(failed.rollback.rollback_deployment_id)
+        await rolled_back(world)
         again = world.deploy()
         await world.ends(again)
     assert world.ran(again) == of("green", INSTALL + ALLOW) | of("blue", BLOCK)

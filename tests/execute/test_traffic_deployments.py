@@ -1,16 +1,16 @@
 """Deployments whose traffic moves, through the store and the driver: a fake function, a clock of the test's own."""
 
 import asyncio
-import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driven import Driven
 from fakes.platform import FakePlatform
 from fakes.traffic_platform import FakeTrafficPlatform
-from store_cases import PIPELINE, T0, group, manifest
+from store_cases import T0, group, manifest
 from waiting import until
 
 from runner.errors import Refused, UserError
@@ -24,8 +24,6 @@ from runner.model.rollout import CheckStep, HoldStep, Rollout, ShiftStep
 from runner.model.target import EventStatus, TargetStatus
 from runner.model.work import PreparationFailed, Prepare, PreparedTraffic, Wish
 from runner.service import Service
-from runner.store.logs import LogFiles
-from runner.store.store import Store
 
 MINUTE = dt.timedelta(minutes=1)
 CANARY = Rollout(
@@ -46,16 +44,13 @@ AT_ONCE = Rollout(name="CodeDeployDefault.LambdaAllAtOnce", steps=(ShiftStep(per
 WHOLE = ["BeforeAllowTraffic", "AllowTraffic", "AllowTraffic", "AfterAllowTraffic"]
 
 
-class World:
-    """One store, one function; drivers come and go."""
+class World(Driven):
+    """One function."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder, PIPELINE)
-        self.logs = LogFiles(folder / "logs")
+        super().__init__(folder)
         self.traffic = FakeTrafficPlatform()
-        self.time = T0
         self.hooks: dict[str, str] = {}
-        self._driver: Driver | None = None
         self._number = 0
 
     def deploy(self, rollout: Rollout = CANARY, **settings: Any) -> str:
@@ -83,32 +78,8 @@ class World:
             return PreparationFailed(deployment_id=deployment.id, error=failure(error))
         return PreparedTraffic(deployment_id=deployment.id, target=target, spec=job.spec, state=state)
 
-    @contextlib.asynccontextmanager
-    async def driven(self) -> AsyncIterator[Driver]:
-        driver = Driver(self.store, FakePlatform(), self.traffic, self._prepare, self.logs, lambda: self.time)
-        self._driver = driver
-        running = asyncio.create_task(driver.run())
-        try:
-            yield driver
-        finally:
-            driver.drain()
-            await running
-            self._driver = None
-
-    def later(self, by: dt.timedelta) -> None:
-        self.time += by
-        if self._driver:
-            self._driver.wake()
-
-    def get(self, deployment_id: str) -> Deployment:
-        return self.store.deployment(deployment_id)
-
-    async def comes_to(self, deployment_id: str, so: Callable[[Deployment], bool]) -> Deployment:
-        await until(lambda: so(self.get(deployment_id)))
-        return self.get(deployment_id)
-
-    async def ends(self, deployment_id: str) -> Deployment:
-        return await self.comes_to(deployment_id, lambda each: each.status.is_terminal)
+    def new_driver(self) -> Driver:
+        return Driver(self.store, FakePlatform(), self.traffic, self._prepare, self.logs, lambda: self.time)
 
     async def holds(self, deployment_id: str) -> Deployment:
         return await self.comes_to(deployment_id, lambda each: each.wait == "hold")

@@ -17,18 +17,10 @@ from forge_previews import CLOUD, DATA_CENTER, FORGES, GITHUB, LISTS
 from forge_stub import Forge
 from local_git import commit, git, new_repository
 from serving import Server
+from shop import MANIFEST, appspec
 
 from runner.model.pull_request import CHECK
 
-MANIFEST = """penstock: v1
-application: shop
-platform: Server
-deployment_groups:
-  production:
-    targets: {tags: {stage: production}}
-    rollout: CodeDeployDefault.AllAtOnce
-"""
-APPSPEC = "version: 0.0\nos: linux\nfiles:\n  - {source: penstock.yaml, destination: /srv}\n"
 SAYS = "merging deploys 1 application: shop"
 SECRET = "It's a Secret to Everybody"
 ENVIRONMENT = {"FORGE_TOKEN": TOKEN, "SHOP_HOOK": SECRET}
@@ -80,7 +72,7 @@ class Site:
         self.work, self.forge, self.to, self.way = folder / "acme" / "shop", forge, to, WAYS[to]
         self.said: Any = (forge.github if to == GITHUB else forge.bitbucket).conversations
         new_repository(self.work)
-        self.write({"penstock.yaml": MANIFEST, "appspec.yml": APPSPEC})
+        self.write({"penstock.yaml": MANIFEST, "appspec.yml": appspec("penstock.yaml")})
         (folder / "host").mkdir()
         config, own = folder / "penstock.toml", 'github = "acme/shop"\n' if to == GITHUB else ""
         config.write_text(

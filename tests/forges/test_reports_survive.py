@@ -13,21 +13,7 @@ from forge_cases import TOKEN
 from forge_stub import Forge
 from local_git import commit, git, new_repository
 from serving import Server
-
-MANIFEST = """penstock: v1
-application: shop
-platform: Server
-deployment_groups:
-  production:
-    targets: {tags: {stage: production}}
-    rollout: CodeDeployDefault.AllAtOnce
-"""
-
-APPSPEC = """version: 0.0
-os: linux
-files:
-  - {source: penstock.yaml, destination: /srv}
-"""
+from shop import MANIFEST, appspec
 
 
 class Site:
@@ -38,7 +24,7 @@ class Site:
         self.token = folder / "token"
         new_repository(work)
         (work / "penstock.yaml").write_text(MANIFEST)
-        (work / "appspec.yml").write_text(APPSPEC)
+        (work / "appspec.yml").write_text(appspec("penstock.yaml"))
         git(work, "add", "--all")
         self.commit = commit(work)
         forge.github.add("acme/shop", self.commit)
