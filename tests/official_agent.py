@@ -8,6 +8,7 @@ errors, `retry_pace` those of the SDK; `more_retries` than the SDK makes are for
 
 import base64
 import contextlib
+import http.client
 import json
 import re
 import threading
@@ -17,6 +18,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -282,17 +284,25 @@ class OfficialAgent:
             "X-Amz-Target": f"{self._prefix}.{operation}",
             "X-Amz-Codedeploy-Agent-Version": "OFFICIAL_1.8.1-1_rpm",
         }
+        try:
+            answered, _ = self._answer(lambda: self._signed("POST", self.url + "/", headers, body))
+        except urllib.error.HTTPError as error:
+            said = json.loads(error.read() or b"{}")
+            raise ClientError(error.code, said.get("__type", ""), said.get("message", "")) from None
+        return json.loads(answered or b"{}")  # type: ignore[no-any-return]
+
+    def _answer(self, signed: Callable[[], urllib.request.Request]) -> tuple[bytes, Message]:
+        """Body and headers. As the SDK of commands and that of S3 do, asks again after 5xx and after errors of the network.
+
+        Raises `urllib.error.HTTPError` for 4xx at once, and what the last attempt met.
+        """
         for pause in (*self._retries, None):
             try:
-                request = self._signed("POST", self.url + "/", headers, body)
-                with _PLAIN.open(request, timeout=80) as answer:
-                    return json.loads(answer.read() or b"{}")  # type: ignore[no-any-return]
-            except urllib.error.HTTPError as error:
-                said = json.loads(error.read() or b"{}")
-                if error.code < 500 or pause is None:
-                    raise ClientError(error.code, said.get("__type", ""), said.get("message", "")) from None
-            except OSError:
-                if pause is None:
+                with _PLAIN.open(signed(), timeout=80) as answer:
+                    return answer.read(), answer.headers
+            except (OSError, http.client.HTTPException) as error:
+                refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
+                if refused or pause is None:
                     raise
             if self._ended.wait(pause):
                 raise ConnectionError("the agent is ending")
@@ -314,14 +324,15 @@ class OfficialAgent:
         path = ("/" if virtual else f"/{bucket}/") + urllib.parse.quote(key, safe="/-_.~")
         if virtual:
             headers["Host"] = f"{bucket}.{urllib.parse.urlsplit(self.url).netloc}"
-        request = self._signed("GET", self.url + path + query, headers, b"", s3=True)
         try:
-            with _PLAIN.open(request, timeout=80) as answer:
-                return answer.read(), answer.headers["ETag"]
+            content, answered = self._answer(
+                lambda: self._signed("GET", self.url + path + query, headers, b"", s3=True)
+            )
         except urllib.error.HTTPError as error:
             text = error.read().decode()
             code, said = re.search(r"<Code>(.*)</Code><Message>(.*)</Message>", text) or ("", text), text
             raise ClientError(error.code, code[1], said) from None
+        return content, answered["ETag"]
 
     def _signed(
         self, method: str, url: str, headers: dict[str, str], body: bytes, *, s3: bool = False

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ class ServerProcess:
             self.address = (await self._process.stdout.readline()).decode().strip()
         assert self.address, "the server did not start"
 
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
     async def kill(self) -> None:
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGKILL)
@@ -47,18 +51,7 @@ async def test_a_server_that_is_killed_over_and_over_loses_nothing_and_repeats_n
     world = Deployments(tmp_path / "world")
     server = ServerProcess(tmp_path / "world", "web-1", "web-2")
     await server.start()
-    # the SDK gives up after 2.1 s in all; these do after a minute, as some machines take long to start a server
-    agents = [
-        OfficialAgent(
-            f"http://{server.address}",
-            tmp_path / host,
-            key=world.key(host),
-            identifier=f"{ARN}{host}",
-            retry_pace=1,
-            more_retries=50,
-        )
-        for host in ("web-1", "web-2")
-    ]
+    agents = [_patient_agent(server, world, tmp_path, host) for host in ("web-1", "web-2")]
     try:
         for agent in agents:
             await asyncio.to_thread(agent.start)
@@ -79,6 +72,49 @@ async def test_a_server_that_is_killed_over_and_over_loses_nothing_and_repeats_n
         world.store.close()
     for agent in agents:
         assert sorted(agent.executed) == sorted((event, deployment) for event in EVENTS for deployment in made)
+
+
+async def test_a_server_that_dies_while_a_bundle_is_fetched_from_it_fails_no_host(tmp_path: Path) -> None:
+    world = Deployments(tmp_path / "world")
+    server = ServerProcess(tmp_path / "world", "web-1")
+    await server.start()
+    agent = _patient_agent(server, world, tmp_path, "web-1")
+    fetched, asked = agent.download, threading.Event()
+
+    def download(specification: dict[str, Any]) -> bytes:
+        if not asked.is_set():
+            server.freeze()  # so that the request is on its way when the server dies
+            asked.set()
+        return fetched(specification)
+
+    agent.download = download  # type: ignore[method-assign]
+    try:
+        await asyncio.to_thread(agent.start)
+        deployment = world.begin({"a.txt": "a"}, appspec())
+        assert await asyncio.to_thread(asked.wait, 60)
+        await asyncio.sleep(0.3)
+        await server.kill()
+        await server.start()
+        ended = await world.ended(deployment, within=90)
+        assert ended.status == "Succeeded", _told(world, deployment)
+    finally:
+        agent.die()
+        await server.kill()
+        await asyncio.to_thread(agent.stop)
+        world.store.close()
+    assert [event for event, _ in agent.executed] == list(EVENTS)
+
+
+def _patient_agent(server: ServerProcess, world: Deployments, folder: Path, host: str) -> OfficialAgent:
+    """The SDK gives up after 2.1 s in all; this one does after a minute, as some machines take long to start a server."""
+    return OfficialAgent(
+        f"http://{server.address}",
+        folder / host,
+        key=world.key(host),
+        identifier=f"{ARN}{host}",
+        retry_pace=1,
+        more_retries=50,
+    )
 
 
 def _told(world: Deployments, deployment: str) -> Any:
