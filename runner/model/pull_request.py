@@ -57,7 +57,8 @@ class Preview(Value, frozen=True, kw_only=True):
     """What merging *head* into *base*, both commit IDs, would deploy. *text*: one line, at most 140 characters.
 
     *more*: names of applications that are deployed too, but not shown in full. *gone*: those that have no manifest any
-    more. *notes*: what else is to be known.
+    more. *notes*: what else is to be known. *hindrance*: what the next look may not meet
+    any more, though no commit moves; for the log, not for strangers.
     """
 
     state: PreviewState
@@ -70,6 +71,7 @@ class Preview(Value, frozen=True, kw_only=True):
     gone: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     notes: tuple[str, ...] = ()
+    hindrance: str = ""
 
 
 class RolloutRow(Value, frozen=True, kw_only=True):

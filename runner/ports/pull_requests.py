@@ -40,7 +40,9 @@ class MergeableRepository(Repository, Protocol):
 
 
 class Told(NamedTuple):
-    """What a pull request was told last. *head*: commit ID; *base*: branch and commit ID; *said*: a hash of all else."""
+    """What a pull request was told last. *head*: commit ID; *base*: branch and commit ID, nothing where another look may
+    have better news; *said*: a hash of all else.
+    """
 
     head: str
     base: str

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from runner.errors import InvalidFiles, RevisionDoesNotExist, UserError, WorldError
-from runner.log import get_logger
 from runner.model.manifest import Manifest
 from runner.model.pull_request import Preview, PullRequest
 from runner.model.status import State
@@ -24,8 +23,6 @@ from runner.render.rendered import Rendered
 
 MOST_SHOWN = 20  # applications in full
 MOST_OF_STRANGERS = 50  # manifests that a pull request from a fork may change: rendering costs time
-
-log = get_logger()
 
 
 class Maker:
@@ -55,7 +52,9 @@ class Maker:
             return said(state=state, text=text, mistakes=shown)
         except UserError as error:
             why = hidden(error.message, self._environment)
-            return said(state="Refused", text=shortened(f"cannot be looked at: {why}"), notes=(why,))
+            hindrance = error.hindrance if isinstance(error, _OutOfReach) else ""
+            text = shortened(f"cannot be looked at: {why}")
+            return said(state="Refused", text=text, notes=(why,), hindrance=hindrance)
 
     def _of_merge(self, merge: Merge, said: Callable[..., Preview]) -> Preview:
         files, old = merge.repository.manifests(merge.merged), merge.repository.manifests(merge.base)
@@ -98,17 +97,26 @@ def _fetch(repository: MergeableRepository, commit_id: str) -> None:
         raise WorldError(error.message) from error
 
 
+class _OutOfReach(UserError):
+    """A commit that we may not read, or cannot read now: git does not tell one from the other. *hindrance*: what it says."""
+
+    def __init__(self, message: str, hindrance: str) -> None:
+        super().__init__(message)
+        self.hindrance = hindrance
+
+
 def _fetch_head(repository: MergeableRepository, wanted: PullRequest) -> None:
-    """Raises `UserError` where a fork alone has it, and our login may not read that: nobody can mend that by waiting."""
+    """Raises `_OutOfReach` where a fork alone has it, and that does not let us read it."""
     if wanted.fork is None:
         _fetch(repository, wanted.head)
         return
     try:
         repository.fetch_from(wanted.fork, wanted.head)
     except (UserError, WorldError) as error:
-        log.warning("a fork could not be read", repository=wanted.repository, number=wanted.number, error=error.message)
-        mend = "let the login of this repository read it, or push the branch here"
-        raise UserError(f"its commits are in {wanted.fork} alone, and that cannot be read from here; {mend}") from error
+        mend = "let the login of this repository read it, or push the branch here; it is tried again"
+        raise _OutOfReach(
+            f"its commits are in {wanted.fork} alone, and that cannot be read from here; {mend}", error.message
+        ) from error
 
 
 def _touched(known: tuple[Manifest, ...], merge: Merge) -> list[Manifest]:

@@ -111,11 +111,15 @@ class Previews:
     def _tell(self, repository: MergeableRepository, wanted: PullRequest, base: str, before: Told | None) -> bool:
         """Whether there was anything to tell: that the base has moved alone is none, and happens often."""
         preview = self._maker.preview(repository, wanted, base)
-        told = Told(wanted.head, _named(wanted, base), _hash(preview))
+        looked_at = "" if preview.hindrance else _named(wanted, base)  # so that the next look finds it new
+        told = Told(wanted.head, looked_at, _hash(preview))
         is_news = before is None or (before.head, before.said) != (told.head, told.said)
         if is_news:
             self._forge.tell(wanted, preview)
-            log.info("pull request told", repository=wanted.repository, number=wanted.number, said=preview.text)
+            of_this = log.bind(repository=wanted.repository, number=wanted.number)
+            of_this.info("pull request told", said=preview.text)
+            if preview.hindrance:
+                of_this.warning("pull request cannot be looked at; it is tried again", error=preview.hindrance)
         self._store.tell(wanted.repository, wanted.number, told, self._clock())
         return is_news
 
@@ -172,5 +176,5 @@ def _named(wanted: PullRequest, base: str) -> str:
 
 
 def _hash(preview: Preview) -> str:
-    """Of all but the commits."""
-    return hashlib.sha256(to_json(replace(preview, head="", base="")).encode()).hexdigest()
+    """Of all that is told, but for the commits."""
+    return hashlib.sha256(to_json(replace(preview, head="", base="", hindrance="")).encode()).hexdigest()

@@ -103,6 +103,20 @@ def test_a_fork_on_cloud_that_our_login_may_not_read_is_said_to_be_out_of_reach(
     assert cloud.previews.look("shop") == 1
     assert "What merging this deploys cannot be said" in cloud.text()
     assert "its commits are in private/shop alone, and that cannot be read from here" in cloud.text()
+    written = len(cloud.said.of(7))
+    assert cloud.new().look("shop") == 0
+    assert len(cloud.said.of(7)) == written
+
+
+def test_a_fork_on_cloud_that_was_out_of_reach_is_looked_at_again(cloud: World) -> None:
+    in_a_fork(cloud)
+    fork = cloud.work.parent.parent / "stranger"
+    fork.rename(fork.with_name("away"))
+    assert cloud.previews.look("shop") == 1
+    assert "cannot be read from here" in cloud.text()
+    fork.with_name("away").rename(fork)
+    assert cloud.new().look("shop") == 1  # nobody has pushed
+    assert "Merging this deploys 1 application" in cloud.text()
     assert cloud.new().look("shop") == 0
 
 
