@@ -43,6 +43,7 @@ from runner.model.deployment import Deployment, Options
 from runner.model.host_command import AgentTimeouts
 from runner.model.revision import Bundle, GitRevision, Revision
 from runner.model.target import Host, LifecycleEvent, Target
+from runner.model.value import from_json
 from runner.model.work import Prepared, Wish
 from runner.plan.lifecycle import server_in_place
 from runner.platforms.agents.bundles import BundlesOfHosts
@@ -185,7 +186,7 @@ class AgentRig(Deployments):
 
     def _prepared(self, deployment: Deployment) -> Prepared:
         for file in sorted(self.folder.glob("*.stock")):
-            stock = msgspec.json.decode(file.read_bytes(), type=Stock)
+            stock = from_json(file.read_bytes(), Stock)
             if stock.revision == deployment.revision:
                 return Prepared(
                     deployment_id=deployment.id, bundle=stock.bundle, appspec=stock.appspec, hosts=self.hosts

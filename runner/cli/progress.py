@@ -92,7 +92,11 @@ class Progress:
 
     async def look(self) -> None:
         """Show what has happened since the last look; all that was read is shown, also when this is cancelled."""
-        reading = asyncio.ensure_future(asyncio.to_thread(self._news))
+        version = self._store.version()
+        if version == self._seen:  # nobody has written anything: most looks, and no work for a thread
+            self._show(())
+            return
+        reading = asyncio.ensure_future(asyncio.to_thread(self._news, version))
         try:
             shown = await asyncio.shield(reading)
         except asyncio.CancelledError:
@@ -115,11 +119,8 @@ class Progress:
         finally:
             self._quietly(self._view.close)
 
-    def _news(self) -> list[Entry]:
-        """What was written since the last look and concerns us, taken into the board."""
-        version = self._store.version()
-        if version == self._seen:
-            return []  # nobody has written anything
+    def _news(self, version: int) -> list[Entry]:
+        """What was written since the last look and concerns us, taken into the board. *version*: the store's, before."""
         entries = self._store.journal_after(self._last, AT_ONCE)
         if len(entries) < AT_ONCE:
             self._seen = version

@@ -5,8 +5,6 @@ from functools import cache
 from typing import Protocol, TypeAlias
 from urllib.parse import quote
 
-import msgspec
-
 from runner.config import Config, ForgeConfig, RepositoryConfig
 from runner.config.forges import GITHUB, owner_and_name
 from runner.errors import UserError, WorldError
@@ -21,6 +19,7 @@ from runner.forges.rest import Api, Deadline
 from runner.log import Secret
 from runner.model.pull_request import Preview, PullRequest, RolloutNews, RolloutReport
 from runner.model.report import Report, Reporting
+from runner.model.value import from_plain
 from runner.ports import Clock, Message
 
 BITBUCKET = "https://api.bitbucket.org"
@@ -89,9 +88,9 @@ class Forges:
     def send(self, message: Message) -> None:
         """As `Notifier.send`; the message's body is a `Report`, or `RolloutNews`."""
         if message.body.get("kind") == "rollout":
-            self._send_rollout(msgspec.convert(message.body, RolloutNews))
+            self._send_rollout(from_plain(message.body, RolloutNews))
             return
-        report = msgspec.convert(message.body, Report)
+        report = from_plain(message.body, Report)
         board = self._config.dashboard_url
         link = f"{board.rstrip('/')}/deployments/{report.deployment_id}" if board else None
         self._made(message.to).send(report, link, Deadline(_TOTAL))

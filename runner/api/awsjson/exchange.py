@@ -1,12 +1,12 @@
 """The HTTP side of a call, on bare ASGI: a body that is neither too large nor too slow, and the answer."""
 
 import asyncio
-
-import msgspec
+from typing import Any
 
 from runner.api.asgi import CLOSE, Receive, Scope, Send, client
 from runner.api.awsjson.errors import as_cbor
 from runner.errors import Refused
+from runner.model.value import from_json
 from runner.ports.identity import Answer, SignedRequest
 
 LARGEST = 1 << 20  # bytes of a body; a request of CodeDeploy with everything in it is a tenth of that
@@ -81,7 +81,7 @@ async def respond(send: Send, answer: Answer, request_id: str, *, close: bool = 
 async def respond_in_cbor(send: Send, answer: Answer, request_id: str) -> None:
     """*answer*, a refusal, in the protocol of a client that speaks CBOR."""
     headers = [(b"content-type", b"application/cbor"), (b"smithy-protocol", b"rpc-v2-cbor")]
-    await _send(send, answer.status, headers, as_cbor(msgspec.json.decode(answer.body)), request_id)
+    await _send(send, answer.status, headers, as_cbor(from_json(answer.body, dict[str, Any])), request_id)
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes, request_id: str) -> None:

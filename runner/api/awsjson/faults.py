@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from runner.errors import Refused, dotted
+from runner.model.value import from_json
 
 Kind = Literal["type", "missing", "value"]
 
@@ -36,7 +37,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     Raises `Refused`, SerializationException: not JSON, not UTF-8, nested too deeply, numbers out of range, no object.
     """
     try:
-        value = msgspec.json.decode(body) if body else {}
+        value: Any = from_json(body, Any) if body else {}
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused("SerializationException", f"the body is not JSON: {error}") from None
     except RecursionError:

@@ -10,6 +10,7 @@ import msgspec
 
 from runner.api.call import Params
 from runner.errors import Refused
+from runner.model.value import from_json
 
 _MAC = 16  # bytes of it that a token carries
 _NAMES = ("nextToken", "NextToken")
@@ -58,8 +59,7 @@ class Listing:
         mac, text = raw[:_MAC], raw[_MAC:]
         if not hmac.compare_digest(mac, self._mac(text)):
             raise Refused("InvalidNextTokenException", "the next token is not one of this listing; begin it anew")
-        position: dict[str, Any] = msgspec.json.decode(text)
-        return position
+        return from_json(text, dict[str, Any])
 
     def _mac(self, text: bytes) -> bytes:
         filters = {name: value for name, value in self._params.items() if name not in _NAMES}

@@ -9,6 +9,7 @@ import msgspec
 
 from runner.api.webhooks.refusal import Refusal
 from runner.model.delivery import Sender
+from runner.model.value import decoder
 
 MOST = 20  # refs of one delivery
 _REF = re.compile("refs/[^\x00-\x20\x7f~^:?*\\[\\\\\ud800-\udfff]{1,500}")
@@ -78,6 +79,7 @@ class _RefsChanged(msgspec.Struct):
     changes: list[_RefId]
 
 
+_Read = Callable[[bytes], Any]
 _Refs = Callable[[Any], Iterable[str]]
 
 
@@ -91,7 +93,7 @@ def _ref(kind: str, name: str) -> str:
     return f"refs/{'tags' if kind == 'tag' else 'heads'}/{name}"
 
 
-_READ: dict[tuple[str, str], tuple[type, _Refs]] = {
+_PAYLOADS: dict[tuple[str, str], tuple[type, _Refs]] = {
     ("github", "push"): (_Push, lambda told: [told.ref]),
     ("github", "create"): (_Made, lambda told: [_ref(told.ref_type, told.ref)]),
     ("github", "delete"): (_Made, lambda told: [_ref(told.ref_type, told.ref)]),
@@ -105,10 +107,10 @@ _READ: dict[tuple[str, str], tuple[type, _Refs]] = {
     ),
     ("generic", "generic"): (_Push, lambda told: [told.ref]),
 }
-_DECODERS: dict[tuple[str, str], tuple[msgspec.json.Decoder[Any], _Refs]] = {
-    key: (msgspec.json.Decoder(kind), refs) for key, (kind, refs) in _READ.items()
+_READERS: dict[tuple[str, str], tuple[_Read, _Refs]] = {
+    key: (decoder(kind).decode, refs) for key, (kind, refs) in _PAYLOADS.items()
 }
-_OTHERS: tuple[msgspec.json.Decoder[Any], _Refs] = (msgspec.json.Decoder(_Anything), lambda _told: ())
+_OTHERS: tuple[_Read, _Refs] = (decoder(_Anything).decode, lambda _told: ())
 
 
 def refs(sender: Sender, event: str, content_type: bytes, content: bytes) -> tuple[str, ...]:
@@ -119,9 +121,9 @@ def refs(sender: Sender, event: str, content_type: bytes, content: bytes) -> tup
     text = content if content_type == _JSON else _json(content_type, content)
     if not text and sender == "generic":
         return ()
-    decoder, read = _DECODERS.get((sender, event), _OTHERS)
+    read, named = _READERS.get((sender, event), _OTHERS)
     try:
-        found = list(read(decoder.decode(text)))
+        found = list(named(read(text)))
     except msgspec.ValidationError:
         return ()
     except (msgspec.DecodeError, ValueError, RecursionError):

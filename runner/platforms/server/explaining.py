@@ -8,6 +8,7 @@ import msgspec
 
 from runner.errors import WorldError
 from runner.model.explanation import Explanation
+from runner.model.value import from_plain
 from runner.platforms.server.connection import Broken, Connection
 from runner.platforms.server.supply import Need, Supply
 
@@ -26,7 +27,7 @@ async def explain(connection: Connection, request: dict[str, Any], supply: Suppl
         for name, entries in answer.get("explaining", {}).items():
             lists[name] += entries
         if "need" in answer:
-            await supply.answer(_NUMBER, msgspec.convert(answer["need"], Need))
+            await supply.answer(_NUMBER, from_plain(answer["need"], Need))  # type: ignore[arg-type]
         if "end" in answer:
             raise WorldError(
                 "the executor on the host does not know checks; it is of an older version", retryable=False
@@ -48,6 +49,6 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 def _value(lists: dict[str, list[Any]]) -> Explanation:
     try:
-        return msgspec.convert(lists, Explanation)
+        return from_plain(lists, Explanation)
     except msgspec.ValidationError as error:
         raise Broken(f"the executor on the host sent what is not an explanation: {error}") from error

@@ -7,6 +7,7 @@ import msgspec
 
 from runner.model.command import Outcome
 from runner.model.revision import Bundle
+from runner.model.value import from_json
 from runner.platforms.server.connection import Broken, Connection
 from runner.platforms.server.packs import Packs
 from runner.platforms.server.supply import Need, Supply
@@ -21,9 +22,6 @@ class _Answer(msgspec.Struct):
     offset: int = 0
     need: Need | None = None
     end: Outcome | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Answer)
 
 
 class Session:
@@ -76,7 +74,7 @@ class Session:
     async def _next(self) -> _Answer:
         line = await self._connection.receive_line()
         try:
-            return _DECODER.decode(line)
+            return from_json(line, _Answer)
         except msgspec.DecodeError as error:
             raise Broken(f"the executor on the host sent what is not an answer: {error}") from error
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 import msgspec
 
 from runner.errors import StateFolderBusy, WorldError
+from runner.model.value import from_json
 from runner.ports.state_objects import Found, StateObjects
 
 LASTS = 60.0  # seconds after which one that is not renewed counts no more
@@ -124,6 +125,6 @@ class Lease:
 
 def _holder(found: Found) -> str:
     try:
-        return msgspec.json.decode(found.content, type=_Lease).holder
+        return from_json(found.content, _Lease).holder
     except msgspec.MsgspecError as error:
         raise WorldError(f"{_NAME} is damaged or no lease of Penstock: {error}", retryable=False) from error

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from runner.errors import WorldError
+from runner.model.value import from_json
 
 FORMAT = 1
 Kind: TypeAlias = Literal["base", "begin", "log", "end"]
@@ -45,10 +46,10 @@ def decode(data: bytes, name: str) -> Piece:
     """*name*: for messages. Raises `WorldError` for what this Penstock cannot read."""
     head, _, content = data.partition(b"\n")
     try:
-        version = msgspec.json.decode(head, type=_Versioned).format
+        version = from_json(head, _Versioned).format
         if version > FORMAT:
             raise WorldError(f"{name} was written by a newer Penstock; run that version", retryable=False)
-        return msgspec.structs.replace(msgspec.json.decode(head, type=Piece), content=zlib.decompress(content))
+        return msgspec.structs.replace(from_json(head, Piece), content=zlib.decompress(content))
     except (msgspec.MsgspecError, zlib.error) as error:
         raise WorldError(f"{name} is damaged or no state of Penstock: {error}", retryable=False) from error
 

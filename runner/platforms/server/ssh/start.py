@@ -5,10 +5,9 @@ import shlex
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import msgspec
-
 from runner.errors import WorldError
 from runner.model.target import Host, Ssh
+from runner.model.value import from_json
 from runner.platforms.server.connection import Broken
 from runner.platforms.server.ssh.archive import archive
 from runner.platforms.server.ssh.link import Link
@@ -128,7 +127,7 @@ async def _spoken(stream: Stream) -> Any:
     """What the executor says first, whatever a login shell prints before it."""
     await stream.receive_until(_MARK, _MOST_NOISE)
     line = await stream.receive_until(b"}\n", _MOST_NOISE)
-    return msgspec.json.decode(line[:-2])
+    return from_json(line[:-2], Any)
 
 
 async def _execute(link: Link, command: str, ssh: Ssh) -> Stream:
